@@ -1,0 +1,18 @@
+/** How large a value may be, and where it goes. */
+import type { Payload } from "../core/events.ts";
+import { payloadBytes } from "./value.ts";
+
+/** 32 KiB, in UTF-16 units of text. Up to here a value stands in its event; above it is kept apart, by its hash. */
+export const INLINE_LIMIT = 32 * 1024;
+/** 2 MiB, in UTF-16 units of text. Above it the task fails with PAYLOAD_TOO_LARGE. */
+export const PAYLOAD_LIMIT = 2 * 1024 * 1024;
+
+/** Where a payload goes: into the event, into the table of payloads, or nowhere. */
+export type Placement = "inline" | "apart" | "too large";
+
+/** Where this payload goes, limits included in the smaller class. A ref, being short, and no payload are inline. */
+export function placePayload(payload: Payload | undefined): Placement {
+  const bytes = payloadBytes(payload);
+  if (bytes <= INLINE_LIMIT) return "inline";
+  return bytes <= PAYLOAD_LIMIT ? "apart" : "too large";
+}

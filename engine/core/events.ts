@@ -1,0 +1,189 @@
+/**
+ * Every fact that a run can ever record, one line each: the table of contents of the engine.
+ *
+ * Three classes (design 2.1). A *delivery* is what the world answered: workflow code sees deliveries, one per turn, in
+ * log order. A *decision* is what the code decided during a turn; `by` is the seq of the delivery whose turn decided
+ * it. An *observation* happened meanwhile and is never replayed.
+ */
+
+/** Anything that JSON text can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * A recorded value. An absent payload is `undefined`.
+ * `p` plain JSON as it is; `s` superjson's pair, for what JSON cannot say; `ref` the hash of a large value kept apart.
+ */
+export type Payload =
+  | { readonly p: Json }
+  | { readonly s: { readonly json: Json; readonly meta?: Json } }
+  | { readonly ref: string; readonly bytes: number };
+
+/** An error as it is kept in history: plain data, browser-safe, causes included. */
+export interface ErrorRecord {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  readonly data?: Payload;
+  readonly cause?: ErrorRecord;
+  /** The parts of an AggregateError. */
+  readonly errors?: readonly ErrorRecord[];
+}
+
+interface Base {
+  /** Position in the run's history, from 1, without gaps. */
+  readonly seq: number;
+  /** Milliseconds since 1970, the database's clock as the worker estimates it; never below the event before. */
+  readonly at: number;
+}
+interface Decided {
+  /** The stable name of the call inside its run, for instance `task:charge#0`. */
+  readonly key: string;
+  /** seq of the delivery whose turn decided this. */
+  readonly by: number;
+  /** `file:line:column function` in the user's source, where known. */
+  readonly site?: string;
+}
+interface FromMail {
+  /** Place in the run's mailbox, from 1. */
+  readonly n: number;
+}
+
+// ---- deliveries ---------------------------------------------------------------------------------------------------
+/** The run exists and its code begins. Always seq 1. */
+export interface RunStarted extends Base {
+  readonly type: "RunStarted";
+  readonly workflow: string;
+  readonly name: string;
+  readonly input?: Payload;
+  /** Seeds the deterministic random numbers of the run. */
+  readonly seed: string;
+  readonly tags?: readonly string[];
+  /** Hash of the workflow's sources that the creator had loaded. */
+  readonly codeVersion?: string;
+  /** The workflow's file relative to its package root, with forward slashes. */
+  readonly file?: string;
+  /** Grows when the engine's own replay behaviour changes, so that old histories keep theirs. */
+  readonly engineFlags: number;
+}
+/** A task ended well; its result. */
+export interface TaskCompleted extends Base {
+  readonly type: "TaskCompleted"; readonly key: string; readonly attempt: number; readonly result?: Payload;
+}
+/** A task failed for good: no attempt is left, or the error forbids another. */
+export interface TaskFailed extends Base {
+  readonly type: "TaskFailed"; readonly key: string; readonly attempts: number; readonly error: ErrorRecord;
+}
+/** A task was given up because its scope or run was cancelled. */
+export interface TaskCancelled extends Base {
+  readonly type: "TaskCancelled"; readonly key: string; readonly reason?: string;
+}
+/** A timer reached its instant. */
+export interface TimerFired extends Base { readonly type: "TimerFired"; readonly key: string }
+/** Somebody asked the run to stop. */
+export interface CancelRequested extends Base, FromMail {
+  readonly type: "CancelRequested"; readonly reason?: string; readonly graceMs?: number;
+}
+
+// ---- decisions ----------------------------------------------------------------------------------------------------
+/** The code called a task. `input` is the array of its arguments. */
+export interface TaskScheduled extends Base, Decided {
+  readonly type: "TaskScheduled";
+  readonly name: string;
+  /** Canonical hash of the arguments, to notice changed code. */
+  readonly inputHash: string;
+  readonly input?: Payload;
+  readonly retries?: number;
+}
+/** The code began to sleep, or opened a timeout (`purpose`). `dueAt` was computed once, from the turn's clock. */
+export interface TimerStarted extends Base, Decided {
+  readonly type: "TimerStarted"; readonly dueAt: number; readonly purpose?: "sleep" | "timeout";
+}
+/** A timer is no longer wanted. */
+export interface TimerCancelled extends Base, Decided { readonly type: "TimerCancelled" }
+/** The code gave a running task up. */
+export interface TaskCancelRequested extends Base, Decided {
+  readonly type: "TaskCancelRequested"; readonly reason?: string;
+}
+/** A synchronous value from outside, recorded so that replay sees the same. */
+export interface ValueRecorded extends Base, Decided { readonly type: "ValueRecorded"; readonly value?: Payload }
+/** The workflow returned. The last event. */
+export interface RunCompleted extends Base, Decided { readonly type: "RunCompleted"; readonly result?: Payload }
+/** The workflow threw. The last event. */
+export interface RunFailed extends Base, Decided { readonly type: "RunFailed"; readonly error: ErrorRecord }
+/** The run ended because it was cancelled. The last event. */
+export interface RunCancelled extends Base, Decided { readonly type: "RunCancelled"; readonly reason?: string }
+
+// ---- observations -------------------------------------------------------------------------------------------------
+/** A worker became the owner; only it may append from here. */
+export interface RunClaimed extends Base {
+  readonly type: "RunClaimed"; readonly epoch: number; readonly worker: string; readonly codeVersion?: string;
+}
+/** The owner gave the run back: it waits, or the worker drains. */
+export interface RunReleased extends Base {
+  readonly type: "RunReleased"; readonly reason: "waiting" | "drain" | "idle";
+}
+/** The owner's lease lapsed. */
+export interface RunLost extends Base { readonly type: "RunLost"; readonly epoch: number; readonly worker?: string }
+/** Mail that yields no delivery: a late result, a second cancel. */
+export interface MailIgnored extends Base, FromMail {
+  readonly type: "MailIgnored"; readonly kind: string; readonly why: string;
+}
+/** One try of a task began. */
+export interface AttemptStarted extends Base {
+  readonly type: "AttemptStarted"; readonly key: string; readonly attempt: number;
+}
+/** One try of a task failed. */
+export interface AttemptFailed extends Base {
+  readonly type: "AttemptFailed"; readonly key: string; readonly attempt: number; readonly error: ErrorRecord;
+}
+/** The next try of a task, and when. */
+export interface RetryScheduled extends Base {
+  readonly type: "RetryScheduled"; readonly key: string; readonly attempt: number; readonly dueAt: number;
+}
+/** The run is set aside, untouched, until a person or new code decides. `code` is an error code of docs/errors. */
+export interface RunParked extends Base {
+  readonly type: "RunParked"; readonly code: string; readonly message: string; readonly hint?: string;
+  readonly codeVersion?: string; readonly epoch?: number;
+}
+/** A parked run may be claimed again. */
+export interface RunUnparked extends Base { readonly type: "RunUnparked" }
+/** A remark worth keeping: a tolerated difference, a floating rejection, a call left open at the end. */
+export interface Noted extends Base {
+  readonly type: "Noted"; readonly code: string; readonly message: string; readonly key?: string;
+}
+
+export type Delivery = RunStarted | TaskCompleted | TaskFailed | TaskCancelled | TimerFired | CancelRequested;
+export type Terminal = RunCompleted | RunFailed | RunCancelled;
+export type Decision =
+  | TaskScheduled | TimerStarted | TimerCancelled | TaskCancelRequested | ValueRecorded | Terminal;
+export type Observation =
+  | RunClaimed | RunReleased | RunLost | MailIgnored | AttemptStarted | AttemptFailed | RetryScheduled
+  | RunParked | RunUnparked | Noted;
+export type Event = Delivery | Decision | Observation;
+export type EventType = Event["type"];
+export type EventClass = "delivery" | "decision" | "observation";
+
+/** An event before it has its place: what the runtime hands to the log. */
+export type Draft<E extends Event = Event> = E extends Event ? Omit<E, "seq"> : never;
+
+const CLASSES: { readonly [T in EventType]: EventClass } = {
+  RunStarted: "delivery", TaskCompleted: "delivery", TaskFailed: "delivery", TaskCancelled: "delivery",
+  TimerFired: "delivery", CancelRequested: "delivery",
+  TaskScheduled: "decision", TimerStarted: "decision", TimerCancelled: "decision", TaskCancelRequested: "decision",
+  ValueRecorded: "decision", RunCompleted: "decision", RunFailed: "decision", RunCancelled: "decision",
+  RunClaimed: "observation", RunReleased: "observation", RunLost: "observation", MailIgnored: "observation",
+  AttemptStarted: "observation", AttemptFailed: "observation", RetryScheduled: "observation",
+  RunParked: "observation", RunUnparked: "observation", Noted: "observation",
+};
+
+/** delivery, decision or observation; `undefined` for a type that this version does not know. */
+export function classOf(type: string): EventClass | undefined {
+  return Object.hasOwn(CLASSES, type) ? CLASSES[type as EventType] : undefined; // own key: checked just before
+}
+export function isDelivery(event: Event): event is Delivery { return CLASSES[event.type] === "delivery" }
+export function isDecision(event: Event): event is Decision { return CLASSES[event.type] === "decision" }
+/** The three events that end a run; nothing follows them. */
+export function isTerminal(event: { readonly type: string }): event is Terminal {
+  return event.type === "RunCompleted" || event.type === "RunFailed" || event.type === "RunCancelled";
+}

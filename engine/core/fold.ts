@@ -1,0 +1,165 @@
+/**
+ * Facts into state. The fold owns a private draft and writes into it in place (copying a map per event cost 3.3 s for
+ * 15,000 events, in place 3 ms), and keeps for each event the way back, so that rewinding is as cheap as going on.
+ * Total and closed: an event type that is not folded does not compile.
+ */
+import type { Event } from "./events.ts";
+import { emptyView, type RunView, type TaskView, type TimerView, type ViewState } from "./view.ts";
+
+export type { RunView } from "./view.ts";
+type Undo = () => void;
+
+/** A fold that has seen nothing. */
+export function openFold(): Fold { return new Fold() }
+
+/** The state after all of `events`. */
+export function foldAll(events: readonly Event[]): RunView {
+  const fold = openFold();
+  for (const event of events) fold.apply(event);
+  return fold.view;
+}
+
+export class Fold {
+  readonly #view = emptyView();
+  readonly #undo: Undo[][] = [];
+  #steps: Undo[] = [];
+
+  /** The state after the events applied so far. Read it; only the fold writes. */
+  get view(): RunView { return this.#view }
+
+  /** Applies the next event. Throws a plain Error when its seq is not the next. */
+  apply(event: Event): void {
+    if (event.seq !== this.#view.head + 1) throw new Error(`corrupt history: event ${event.seq} after event ${this.#view.head}`);
+    this.#steps = [];
+    this.#set(this.#view, "head", event.seq);
+    if ("n" in event) this.#set(this.#view, "mailRead", Math.max(this.#view.mailRead, event.n));
+    this.#fold(event);
+    this.#undo.push(this.#steps);
+  }
+
+  /** Takes the last event back. */
+  rewind(): void {
+    const steps = this.#undo.pop();
+    if (steps === undefined) return;
+    for (let i = steps.length - 1; i >= 0; i--) steps[i]?.();
+  }
+
+  /** Goes to the state after event `seq` of `events` (0 = before the first), whichever way is needed. */
+  seek(seq: number, events: readonly Event[]): void {
+    while (this.#view.head > seq) this.rewind();
+    for (let event = events[this.#view.head]; event !== undefined && event.seq <= seq; event = events[this.#view.head]) this.apply(event);
+  }
+
+  #fold(event: Event): void {
+    const view = this.#view;
+    switch (event.type) {
+      case "RunStarted":
+        this.#all(view, { workflow: event.workflow, name: event.name, input: event.input, startedAt: event.at,
+          tags: event.tags ?? [], codeVersion: event.codeVersion });
+        return;
+      case "TaskScheduled": this.#put(view.tasks, event.key, taskOf(event)); return;
+      case "TaskCompleted": this.#task(event.key, { state: "completed", result: event.result, endedAt: event.at }, event.at); return;
+      case "TaskFailed": this.#task(event.key, { state: "failed", error: event.error, endedAt: event.at }, event.at); return;
+      case "TaskCancelled": case "TaskCancelRequested":
+        this.#task(event.key, { state: "cancelled", endedAt: event.at }, event.at); return;
+      case "TimerStarted": this.#put(view.timers, event.key, timerOf(event)); return;
+      case "TimerFired": this.#timer(event.key, "fired"); return;
+      case "TimerCancelled": this.#timer(event.key, "cancelled"); return;
+      case "ValueRecorded": this.#put(view.values, event.key, event.value); return;
+      case "CancelRequested": this.#all(view, { state: "cancelling", reason: event.reason }); return;
+      case "RunCompleted": this.#end("completed", event.at, { result: event.result }); return;
+      case "RunFailed": this.#end("failed", event.at, { error: event.error }); return;
+      case "RunCancelled": this.#end("cancelled", event.at, { reason: event.reason ?? view.reason }); return;
+      default: this.#observe(event);
+    }
+  }
+
+  #observe(event: Exclude<Event, { readonly type: Folded }>): void {
+    const view = this.#view;
+    switch (event.type) {
+      case "RunClaimed": this.#all(view, { state: view.state === "cancelling" ? "cancelling" : "running", epoch: event.epoch,
+        worker: event.worker }); return;
+      case "RunReleased": this.#all(view, { state: "waiting", worker: undefined }); return;
+      case "RunLost": this.#all(view, { state: "pending", epoch: event.epoch, worker: undefined }); return;
+      case "AttemptStarted": this.#attempt(event.key, event.attempt, event.at); return;
+      case "AttemptFailed": {
+        const attempt = view.tasks.get(event.key)?.attempts.at(-1);
+        if (attempt !== undefined) this.#all(attempt, { endedAt: event.at, error: event.error });
+        return;
+      }
+      case "RetryScheduled": {
+        const task = view.tasks.get(event.key);
+        if (task !== undefined) this.#all(task, { state: "retrying", retryAt: event.dueAt });
+        return;
+      }
+      case "RunParked":
+        this.#all(view, { state: "parked", worker: undefined, parked: { code: event.code, message: event.message, hint: event.hint } });
+        return;
+      case "RunUnparked": this.#all(view, { state: view.worker === undefined ? "pending" : "running", parked: undefined }); return;
+      case "Noted": this.#push(view.notes, { seq: event.seq, code: event.code, message: event.message }); return;
+      case "MailIgnored": return;
+      default: { const unknown: never = event; throw new Error(`corrupt event ${JSON.stringify(unknown)}`) }
+    }
+  }
+
+  /** The end of a task closes its attempt; an answer for an unknown or ended task changes nothing. */
+  #task(key: string, fields: Partial<TaskView>, at: number): void {
+    const task = this.#view.tasks.get(key);
+    if (task === undefined || task.endedAt !== undefined) return;
+    this.#all(task, { ...fields, retryAt: undefined });
+    const attempt = task.attempts.at(-1);
+    if (attempt !== undefined && attempt.endedAt === undefined) this.#set(attempt, "endedAt", at);
+  }
+
+  #attempt(key: string, attempt: number, startedAt: number): void {
+    const task = this.#view.tasks.get(key);
+    if (task === undefined) return;
+    this.#all(task, { state: "running", retryAt: undefined });
+    this.#push(task.attempts, { attempt, startedAt, endedAt: undefined, error: undefined, worker: this.#view.worker });
+  }
+
+  #timer(key: string, state: TimerView["state"]): void {
+    const timer = this.#view.timers.get(key);
+    if (timer !== undefined && timer.state === "open") this.#set(timer, "state", state);
+  }
+
+  #end(state: ViewState, endedAt: number, fields: Partial<RunView>): void {
+    this.#all(this.#view, { ...fields, state, endedAt, worker: undefined });
+  }
+
+  #set<T extends object, K extends keyof T>(target: T, field: K, value: T[K]): void {
+    const before = target[field];
+    target[field] = value;
+    this.#steps.push(() => { target[field] = before });
+  }
+  #all<T extends object>(target: T, fields: Partial<T>): void {
+    // Object.keys of a Partial<T> are keys of T, with values of their types.
+    for (const field of Object.keys(fields) as (keyof T)[]) this.#set(target, field, fields[field] as T[keyof T]);
+  }
+  #put<V>(map: Map<string, V>, key: string, value: V): void {
+    if (map.has(key)) {
+      // Present, so what get() answers is a V.
+      const before = map.get(key) as V;
+      this.#steps.push(() => { map.set(key, before) });
+    } else this.#steps.push(() => { map.delete(key) });
+    map.set(key, value);
+  }
+  #push<V>(list: V[], value: V): void {
+    list.push(value);
+    this.#steps.push(() => { list.pop() });
+  }
+}
+
+/** What the first switch folds; the second takes the rest. */
+type Folded = "RunStarted" | "TaskScheduled" | "TaskCompleted" | "TaskFailed" | "TaskCancelled" | "TaskCancelRequested"
+  | "TimerStarted" | "TimerFired" | "TimerCancelled" | "ValueRecorded" | "CancelRequested" | "RunCompleted" | "RunFailed" | "RunCancelled";
+
+function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): TaskView {
+  return { key: event.key, name: event.name, state: "scheduled", input: event.input, result: undefined, error: undefined,
+    attempts: [], scheduledAt: event.at, endedAt: undefined, retryAt: undefined, by: event.by, site: event.site,
+    retries: event.retries ?? 0 };
+}
+function timerOf(event: Extract<Event, { readonly type: "TimerStarted" }>): TimerView {
+  return { key: event.key, dueAt: event.dueAt, startedAt: event.at, state: "open", purpose: event.purpose ?? "sleep",
+    by: event.by, site: event.site };
+}

@@ -1,0 +1,47 @@
+/** What a task and a run are, as the rooms hand them to one another: plain interfaces, no behaviour. */
+import type { RetryDelay } from "./retry.ts";
+
+/** How often and how long a task may try. All times in milliseconds. */
+export interface TaskPolicy {
+  /** Further attempts after the first; 0 = one attempt. */
+  readonly retries: number;
+  readonly retryDelay: RetryDelay;
+  readonly retryIf?: (error: Error, attempt: number) => boolean | Promise<boolean>;
+  /** One attempt. */
+  readonly timeoutMs?: number;
+  /** All attempts together, delays included, from when the task was scheduled. */
+  readonly deadlineMs?: number;
+  readonly captureConsole?: boolean;
+  readonly onCompleted?: (result: unknown) => void | Promise<void>;
+  readonly onFailed?: (error: Error) => void | Promise<void>;
+}
+
+/** A task as the engine runs it. */
+export interface TaskSpec {
+  readonly name: string;
+  readonly fn: (...args: readonly unknown[]) => unknown;
+  readonly policy: TaskPolicy;
+  readonly runName?: string | ((...args: readonly unknown[]) => string);
+}
+
+/** A workflow as the engine runs it. */
+export interface WorkflowSpec {
+  readonly name: string;
+  readonly fn: (input: unknown) => unknown;
+  /** What happens to calls still open when the function has ended. */
+  readonly dangling: "cancel" | "await" | "error";
+  /** Hash of the sources that define it; empty when unknown. */
+  readonly codeVersion: string;
+  /** Defining file relative to the package root, with forward slashes. */
+  readonly file?: string;
+}
+
+/** Who a run is: what `context().run` shows. */
+export interface RunInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly workflow: string;
+  readonly startedAt: Date;
+  readonly tags: readonly string[];
+  readonly parentId: string | undefined;
+}

@@ -1,0 +1,81 @@
+/** Composition root of the engine: chooses the store, opens it, starts and stops the loops in order. */
+import { RepriseError } from "./core/errors.ts";
+import type { WorkflowSpec } from "./core/policy.ts";
+import { realClock, type Clock } from "./runtime/clock.ts";
+import { RunEngine, type EngineParts } from "./runtime/engine.ts";
+import { realIds, type Ids } from "./runtime/ids.ts";
+import type { Observer } from "./runtime/worker.ts";
+import type { Store } from "./store/port.ts";
+import { patchGlobals } from "./replay/globals.ts";
+
+export { Cancelled, NonRetryable, RepriseError, RunError, TaskError, TimedOut } from "./core/errors.ts";
+export { exponential, RetryAfter, type Backoff, type RetryDelay } from "./core/retry.ts";
+export { formatMs, toMs, type Duration } from "./core/duration.ts";
+export { isTerminal, type Event, type Payload } from "./core/events.ts";
+export { openFold, type RunView } from "./core/fold.ts";
+export { renderTemplate, taskRunName } from "./core/names.ts";
+export type { RunInfo, TaskPolicy, TaskSpec, WorkflowSpec } from "./core/policy.ts";
+export { contentHash, inputHash } from "./codec/hash.ts";
+export { decodeValue, encodeValue } from "./codec/value.ts";
+export { fromErrorRecord } from "./codec/error-record.ts";
+export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type TaskFrame, type WorkflowFrame }
+  from "./replay/identity.ts";
+export { Scope } from "./replay/scope.ts";
+export { callSite, codeFrame } from "./replay/site.ts";
+export { originals } from "./replay/globals.ts";
+export { RunEngine, type StartRequest } from "./runtime/engine.ts";
+export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
+export { realClock, type Clock } from "./runtime/clock.ts";
+export { realIds, type Ids } from "./runtime/ids.ts";
+export type { Observer } from "./runtime/worker.ts";
+export { TERMINAL_STATES, StoreError, type LogLine, type RunFilter, type RunRow, type RunState, type Store }
+  from "./store/port.ts";
+
+patchGlobals();
+
+/** Where and how to open an engine. */
+export interface OpenOptions {
+  /** `postgres://...`, `memory:`, or a directory for the embedded database. */
+  readonly database: string;
+  readonly workflow: (name: string) => WorkflowSpec | undefined;
+  readonly workflows: () => readonly string[];
+  readonly observer: Observer;
+  /** "all" works for its pools, "own" only on what it started or resumed, "none" only starts and asks. */
+  readonly claims: EngineParts["claims"];
+  readonly pools?: readonly string[];
+  /** Runs held at once by a worker that claims; default 100. */
+  readonly concurrency?: number;
+  readonly durability?: "process" | "power";
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  /** A store that is open already, for tests and for serving one. */
+  readonly store?: Store;
+}
+
+/** Opens the database, makes its tables if they are not there, and starts the worker's loops. */
+export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
+  const store = options.store ?? await openStore(options.database, options.durability);
+  const engine = new RunEngine({
+    store, clock: options.clock ?? realClock, ids: options.ids ?? realIds(), observer: options.observer,
+    workflow: options.workflow, workflows: options.workflows, pools: options.pools ?? ["default"],
+    concurrency: options.concurrency ?? 100, claims: options.claims,
+    info: { pid: process.pid, node: process.version },
+  });
+  try { await engine.open() } catch (error) { await store.close(); throw error }
+  return engine;
+}
+
+/** Opens a store by its address. Adapters are loaded only when they are chosen: PGlite is large. */
+export async function openStore(database: string, durability: "process" | "power" = "process"): Promise<Store> {
+  if (database === "") {
+    throw new RepriseError("INVALID_DATABASE", "the database address is empty",
+      "Set REPRISE_DATABASE_URL to postgres://..., to a directory, or to memory:");
+  }
+  if (/^postgres(ql)?:\/\//.test(database)) return (await import("./store/postgres.ts")).openPostgresStore(database);
+  if (database === "memory:") return (await import("./store/memory.ts")).openMemoryStore();
+  if (/^[a-z]{2,}:/i.test(database)) {
+    throw new RepriseError("INVALID_DATABASE", `no store opens '${database.replace(/\/\/[^@/]*@/, "//***@")}'`,
+      "Use postgres://..., a directory, or memory:");
+  }
+  return (await import("./store/pglite.ts")).openPgliteStore(database, { durability });
+}

@@ -1,0 +1,27 @@
+/**
+ * The one piece of state that every copy of the package in a process shares: whose turn is open.
+ * The open turn is permission (only its run's code may decide now); AsyncLocalStorage is identity (which run a
+ * continuation belongs to). Two copies of the same major share this through the global symbol registry.
+ */
+
+/** What deterministic globals may ask of the open turn. */
+export interface OpenTurn {
+  /** Milliseconds since 1970: the instant of the delivery being processed. */
+  readonly now: number;
+  /** Seeded by (run seed, seq of the delivery). In [0, 1). */
+  random(): number;
+  /** Fills with seeded bytes. */
+  fill(bytes: Uint8Array): void;
+  /** A durable timer; `cancel` before it fires forgets it. */
+  timer(ms: number): { readonly promise: Promise<void>; cancel(): void };
+  /** A log line pinned to the run; muted while replaying. */
+  line(level: "debug" | "info" | "warn" | "error", text: string): void;
+  /** Fails the run's call: this API reaches the outside world. `code` defaults to EFFECT_IN_WORKFLOW. */
+  forbid(api: string, hint?: string, code?: string): never;
+}
+
+interface Kernel { turn: OpenTurn | undefined; globalsPatched: boolean }
+
+const KEY = Symbol.for("reprise/1");
+const shared = globalThis as unknown as { [KEY]?: Kernel }; // a registry slot of our own on the global object
+export const kernel: Kernel = (shared[KEY] ??= { turn: undefined, globalsPatched: false });

@@ -1,0 +1,108 @@
+/** The decisions that history holds, matched by key as the code makes them again; the frontier; the first difference. */
+import type { Decision, Delivery, Event } from "../core/events.ts";
+import { isDecision, isDelivery, isTerminal } from "../core/events.ts";
+import { afterOf, sideOf, type Divergence, type DivergenceKind } from "./divergence.ts";
+
+/** A decision as the code makes it: placed in its turn, not yet in the log. */
+type Issued = { readonly type: Decision["type"]; readonly key: string; readonly by: number; readonly site?: string };
+
+/** Terminal events share one place; giving a call up is not the call. */
+function placeOf(decision: { readonly type: string; readonly key: string }): string {
+  if (isTerminal(decision)) return "run:end";
+  return decision.type === "TimerCancelled" || decision.type === "TaskCancelRequested" ? `-${decision.key}` : decision.key;
+}
+
+export class Recorded {
+  /** The terminal event has been decided. */
+  finished = false;
+  /** Up to this delivery the code only repeats: nothing that it prints is new. */
+  readonly muteUntil: number;
+  readonly #places = new Map<string, Decision>();
+  readonly #byTurn = new Map<number, Set<string>>();
+  /** Keys whose result is already in history: a changed input cannot matter to them any more. */
+  readonly #answered = new Set<string>();
+  readonly #tolerate: ((divergence: Divergence) => void) | undefined;
+  /** The last turn with recorded decisions; a turn up to here issued all of its decisions, unless `#partial`. */
+  readonly #frontier: number;
+  readonly #partial: boolean;
+  #inserted: Issued[] = [];
+  #found: { kind: DivergenceKind; recorded: Decision; issued: Issued } | undefined;
+  #turn = 0;
+
+  constructor(history: readonly Event[], partial: boolean, tolerate?: (divergence: Divergence) => void) {
+    let frontier = 0;
+    for (const decision of history) {
+      if (isDelivery(decision) && "key" in decision) this.#answered.add(decision.key);
+      if (!isDecision(decision)) continue;
+      const place = placeOf(decision);
+      this.#places.set(place, decision);
+      if (decision.by > frontier) frontier = decision.by;
+      const turn = this.#byTurn.get(decision.by);
+      if (turn === undefined) this.#byTurn.set(decision.by, new Set([place]));
+      else turn.add(place);
+    }
+    this.#frontier = frontier;
+    this.#partial = partial;
+    this.#tolerate = tolerate;
+    this.muteUntil = frontier;
+  }
+
+  /** Has the code passed everything that is recorded? */
+  get done(): boolean { return this.#turn > this.#frontier }
+
+  /** The recorded decision of this key, whatever its turn. */
+  get(key: string): Decision | undefined { return this.#places.get(key) }
+
+  /** Is this decision in history already? Notes a difference when it is, but not like this. */
+  match(issued: Issued & { readonly inputHash?: string }): boolean {
+    this.#turn = issued.by;
+    const place = placeOf(issued);
+    const recorded = this.#places.get(place);
+    if (recorded === undefined) return false;
+    this.#byTurn.get(recorded.by)?.delete(place);
+    this.#places.delete(place);
+    if (recorded.type !== issued.type) this.#differ("KIND", recorded, issued);
+    else if (recorded.by !== issued.by) this.#differ("MOVED", recorded, issued);
+    else if (recorded.type === "TaskScheduled" && recorded.inputHash !== issued.inputHash) {
+      this.#differ("CHANGED", recorded, issued);
+    } else if (recorded.type === "TimerStarted" && "dueAt" in issued && recorded.dueAt !== issued.dueAt) {
+      this.#differ("CHANGED", recorded, issued);
+    }
+    return true;
+  }
+
+  /** The code decided something that history does not have; fine beyond the frontier. */
+  inserted(issued: Issued): void {
+    if (issued.by > this.#frontier || (issued.by === this.#frontier && this.#partial)) return;
+    this.#inserted.push(issued);
+  }
+
+  /** The turn of `delivery` is over: what differs, if anything does. */
+  endTurn(delivery: Delivery): Divergence | undefined {
+    this.#turn = delivery.seq;
+    const after = afterOf(delivery);
+    const issued = this.#inserted[0];
+    const missing = this.#byTurn.get(delivery.seq);
+    this.#byTurn.delete(delivery.seq);
+    const place = missing?.values().next().value;
+    const recorded = place === undefined ? undefined : this.#places.get(place);
+    if (issued !== undefined || recorded !== undefined) {
+      this.#inserted = [];
+      return {
+        kind: issued === undefined ? "REMOVED" : "INSERTED", after,
+        ...(recorded && { recorded: sideOf(recorded) }), ...(issued && { issued: sideOf(issued) }),
+      };
+    }
+    const found = this.#found;
+    this.#found = undefined;
+    return found && { kind: found.kind, after, recorded: sideOf(found.recorded), issued: sideOf(found.issued) };
+  }
+
+  #differ(kind: DivergenceKind, recorded: Decision, issued: Issued): void {
+    const harmless = kind === "MOVED" || (kind === "CHANGED" && this.#answered.has(recorded.key));
+    if (harmless && this.#tolerate !== undefined) {
+      const after = { seq: issued.by, type: "turn" };
+      this.#tolerate({ kind, recorded: sideOf(recorded), issued: sideOf(issued), after });
+    } else this.#found ??= { kind, recorded, issued };
+  }
+}

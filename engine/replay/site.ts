@@ -1,0 +1,108 @@
+/** Where in the user's source a call stands: `file:line:column function`, TypeScript lines where maps say so. */
+import { existsSync, readFileSync } from "node:fs";
+import { findSourceMap, SourceMap } from "node:module";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const FRAMES = 16;
+const roots = new Map<string, string>();
+const OWN_ROOT = packageOf(fileURLToPath(import.meta.url));
+/** Our own rooms, as source or built; a user's file may live below the same root (examples, tests). */
+const OWN = ["engine", "sdk", "replay-viewer", "dist"].map((room) => join(OWN_ROOT, room) + sep);
+const known = new Map<string, string | undefined>();
+
+/** The first frame outside node, node_modules and this package; `skip` and everything above it is left out. Never throws. */
+export function callSite(skip: (...args: never[]) => unknown): string | undefined {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = FRAMES;
+    Error.prepareStackTrace = (_error, frames) => frames;
+    const holder: { stack?: unknown } = {};
+    Error.captureStackTrace(holder, skip);
+    // prepareStackTrace above makes the stack an array of frames.
+    const frames = holder.stack as readonly NodeJS.CallSite[];
+    Error.prepareStackTrace = prepareStackTrace;
+    for (const frame of frames) {
+      const site = siteOf(frame);
+      if (site !== undefined) return site;
+    }
+  } catch { /* a site is a help, never a reason to fail */ } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  return undefined;
+}
+
+function siteOf(frame: NodeJS.CallSite): string | undefined {
+  const script = frame.getScriptNameOrSourceURL() ?? frame.getFileName();
+  if (!script || script.startsWith("node:")) return undefined;
+  const line = frame.getLineNumber() ?? 0, column = frame.getColumnNumber() ?? 0;
+  const place = `${script}:${line}:${column}`;
+  if (known.has(place)) return known.get(place);
+  const path = script.startsWith("file:") ? fileURLToPath(script.replace(/\?.*$/, "")) : script;
+  const mine = OWN.some((room) => path.startsWith(room)) || path.includes(`${sep}node_modules${sep}`);
+  const site = mine ? undefined : described(path, script, line, column, frame.getFunctionName());
+  known.set(place, site);
+  return site;
+}
+
+function described(path: string, script: string, line: number, column: number, fn: string | null): string {
+  const original = originalPosition(path, script, line, column);
+  const file = relative(packageOf(path), path).split(sep).join("/");
+  return `${file}:${original.line}:${original.column}${fn === null || fn === "" ? "" : ` ${fn}`}`;
+}
+
+const maps = new Map<string, SourceMap | undefined>();
+
+/** The position in the source that the user wrote; lines and columns from 1. */
+function originalPosition(path: string, script: string, line: number, column: number): { line: number; column: number } {
+  if (!maps.has(path)) maps.set(path, findSourceMap(script) ?? findSourceMap(path) ?? mapBeside(path));
+  const entry = maps.get(path)?.findEntry(line - 1, column - 1);
+  if (entry === undefined || !("originalLine" in entry)) return { line, column };
+  return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+}
+
+/** A map that the file carries, or that lies beside it. Loaders that transform in memory register theirs with node. */
+function mapBeside(path: string): SourceMap | undefined {
+  if (/\.[cm]?tsx?$/.test(path)) return undefined;
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const url = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(text)?.[1];
+  if (url === undefined) return undefined;
+  const inline = /^data:application\/json[^,]*;base64,(.*)$/.exec(url)?.[1];
+  const json = inline === undefined ? readFileSync(join(dirname(path), url), "utf8") : Buffer.from(inline, "base64").toString();
+  return new SourceMap(JSON.parse(json));
+}
+
+/** The folder of the nearest package.json above a file. */
+function packageOf(file: string): string {
+  const folder = dirname(file);
+  const cached = roots.get(folder);
+  if (cached !== undefined) return cached;
+  const parent = dirname(folder);
+  const root = existsSync(join(folder, "package.json")) || parent === folder ? folder : packageOf(folder);
+  roots.set(folder, root);
+  return root;
+}
+
+/** The source text at a site, trimmed by nobody; undefined when the file is not there. */
+export function siteLine(site: string): string | undefined {
+  const [, file, line] = /^(.*?):(\d+):\d+/.exec(site) ?? [];
+  if (file === undefined) return undefined;
+  const path = join(packageOf(join(process.cwd(), "x")), file);
+  return existsSync(path) ? readFileSync(path, "utf8").split("\n")[Number(line) - 1] : undefined;
+}
+
+/** A few numbered lines around a site, the one at fault marked. */
+export function codeFrame(site: string, around = 2): string | undefined {
+  const [, file, line, column] = /^(.*?):(\d+):(\d+)/.exec(site) ?? [];
+  const path = file === undefined ? "" : join(packageOf(join(process.cwd(), "x")), file);
+  if (!existsSync(path)) return undefined;
+  const lines = readFileSync(path, "utf8").split("\n"), at = Number(line);
+  const shown = lines.slice(Math.max(0, at - 1 - around), at + around).map((text, i) => {
+    const n = Math.max(1, at - around) + i;
+    return `${n === at ? ">" : " "} ${String(n).padStart(4)} | ${text}`;
+  });
+  const mark = Math.min(around, at - 1) + 1;
+  shown.splice(mark, 0, `       | ${" ".repeat(Math.max(0, Number(column) - 1))}^`);
+  return shown.join("\n");
+}

@@ -1,0 +1,237 @@
+/**
+ * Group commit (design 3.1): appends of many runs leave as one statement. An idle engine commits at once, a loaded one
+ * batches by itself: whatever came while a flush was in flight goes with the next. At most one row per run is in
+ * flight, so a refused row can never be followed by a later one of the same run.
+ */
+import { StoreError, type AppendRow, type Change, type Post, type Store } from "../store/port.ts";
+import type { Clock } from "./clock.ts";
+import { originals } from "../replay/globals.ts";
+
+/** One append, ready to leave, with what must be written before it and with it. */
+export interface Outgoing {
+  readonly row: AppendRow;
+  readonly change: Change | undefined;
+  readonly mail: readonly Post[];
+  readonly payloads: readonly { readonly hash: string; readonly text: string }[];
+}
+/** A run that appends. */
+export interface Appender {
+  /** The next append, or nothing. Called only while none of this run is in flight. */
+  take(): Outgoing | undefined;
+  /** The append is durable. */
+  landed(): void;
+  /** The append will never land: another owner stands there, or the database refuses its data. */
+  refused(why: StoreError | undefined): void;
+}
+
+const LAZY_MS = 5;
+const MAX_ROWS = 1000;
+const MAX_BYTES = 4 * 1024 * 1024;
+const RETRY_FIRST_MS = 50;
+const RETRY_LAST_MS = 5000;
+
+export interface CommitterOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Flushes that may be in flight at once; each has a connection. */
+  readonly lanes: number;
+  /** The database does not answer; called once per outage, and with undefined when it is back. */
+  readonly onOutage: (error: StoreError | undefined) => void;
+}
+
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #urgent = new Set<Appender>();
+  readonly #lazy = new Set<Appender>();
+  /** Runs with a row in flight -> what they asked for meanwhile. */
+  readonly #inFlight = new Map<Appender, "none" | "lazy" | "urgent">();
+  #busy = 0;
+  #pumpScheduled = false;
+  #lazyTimer: (() => void) | undefined;
+  #idle: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(options: CommitterOptions) { this.#options = options }
+
+  /** This run has something to append: now, or within 5 ms with whatever else comes. */
+  mark(run: Appender, urgent: boolean): void {
+    const flying = this.#inFlight.get(run);
+    if (flying !== undefined) {
+      if (urgent || flying === "none") this.#inFlight.set(run, urgent ? "urgent" : "lazy");
+      return;
+    }
+    if (urgent) { this.#lazy.delete(run); this.#urgent.add(run); this.#schedule() }
+    else if (!this.#urgent.has(run)) { this.#lazy.add(run); this.#armLazy() }
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  async settled(): Promise<void> {
+    for (const run of this.#lazy) this.#urgent.add(run);
+    this.#lazy.clear();
+    this.#schedule();
+    if (this.#busy === 0 && this.#urgent.size === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Gives up: nothing leaves any more, retries end. */
+  stop(): void { this.#stopped = true; this.#lazyTimer?.() }
+
+  #schedule(): void {
+    if (this.#pumpScheduled || this.#busy >= this.#options.lanes) return;
+    this.#pumpScheduled = true;
+    originals.setImmediate(() => { this.#pumpScheduled = false; this.#pump() });
+  }
+
+  #armLazy(): void {
+    this.#lazyTimer ??= this.#options.clock.after(LAZY_MS, () => {
+      this.#lazyTimer = undefined;
+      for (const run of this.#lazy) this.#urgent.add(run);
+      this.#lazy.clear();
+      this.#schedule();
+    });
+  }
+
+  #pump(): void {
+    while (this.#busy < this.#options.lanes && this.#urgent.size > 0 && !this.#stopped) {
+      const batch = this.#cut();
+      if (batch.size === 0) continue;
+      this.#busy++;
+      void this.#flush(batch).then(() => {
+        this.#busy--;
+        if (this.#urgent.size > 0) this.#schedule();
+        else if (this.#busy === 0) { const idle = this.#idle; this.#idle = []; for (const done of idle) done() }
+      });
+    }
+    if (this.#busy === 0 && (this.#stopped || this.#urgent.size === 0)) {
+      const idle = this.#idle; this.#idle = []; for (const done of idle) done();
+    }
+  }
+
+  #cut(): Map<Appender, Outgoing> {
+    const batch = new Map<Appender, Outgoing>();
+    let bytes = 0;
+    for (const run of this.#urgent) {
+      this.#urgent.delete(run);
+      const outgoing = run.take();
+      if (outgoing === undefined) continue;
+      this.#inFlight.set(run, "none");
+      batch.set(run, outgoing);
+      bytes += outgoing.row.events.length;
+      if (batch.size >= MAX_ROWS || bytes >= MAX_BYTES) break;
+    }
+    return batch;
+  }
+
+  async #flush(batch: ReadonlyMap<Appender, Outgoing>): Promise<void> {
+    // Rows with a change of state go in a statement of their own: a held `runs` lock never delays the plain ones.
+    const plain = new Map<Appender, Outgoing>(), changing = new Map<Appender, Outgoing>();
+    for (const [run, out] of batch) (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run, out);
+    const payloads = [...batch.values()].flatMap((out) => out.payloads);
+    if (payloads.length > 0) await this.#insist(() => this.#options.store.putPayloads(payloads));
+    if (plain.size > 0) await this.#send(plain);
+    if (changing.size > 0) await this.#send(changing);
+  }
+
+  /** Sends until every row has landed or been refused. */
+  async #send(batch: ReadonlyMap<Appender, Outgoing>): Promise<void> {
+    const outs = [...batch.values()];
+    let landed: readonly string[] | undefined;
+    try {
+      landed = await this.#options.store.append(outs.map((out) => out.row),
+        outs.flatMap((out) => out.change ?? []), outs.flatMap((out) => out.mail));
+      this.#recovered();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (isAboutData(error)) { await this.#split(batch, error); return }
+      await this.#pause(error);
+    }
+    const missing = new Map<Appender, Outgoing>();
+    const there = new Set(landed);
+    for (const [run, out] of batch) if (there.has(out.row.runId)) this.#land(run); else missing.set(run, out);
+    if (missing.size > 0) await this.#settle(missing);
+  }
+
+  /** Rows that did not come back: landed earlier, fenced, or not there yet. Looked up in a statement of its own. */
+  async #settle(missing: ReadonlyMap<Appender, Outgoing>): Promise<void> {
+    const places = [...missing.values()].map(({ row }) => ({ runId: row.runId, firstSeq: row.firstSeq }));
+    const answers = await this.#insist(() => this.#options.store.standing(places));
+    if (answers === undefined) { for (const run of missing.keys()) this.#refuse(run, undefined); return }
+    const standing = new Map(answers.map((answer) => [answer.runId, answer.appendId]));
+    for (const [run, out] of missing) {
+      const appendId = standing.get(out.row.runId);
+      if (appendId === out.row.appendId) this.#land(run);
+      else if (appendId !== undefined) this.#refuse(run, undefined);
+      else await this.#resend(run, out);
+    }
+  }
+
+  /** Nobody stands there: the row never arrived, or came too early. Resent byte-identical; refused twice = fenced. */
+  async #resend(run: Appender, out: Outgoing): Promise<void> {
+    for (;;) {
+      if (this.#stopped) { this.#refuse(run, undefined); return }
+      const { row } = out;
+      const waitMs = row.notBefore === undefined ? 0 : row.notBefore - (await this.#insist(() => this.#options.store.now()) ?? 0);
+      if (waitMs > 0) await this.#sleep(waitMs);
+      let lost = false;
+      try {
+        const landed = await this.#options.store.append([row], out.change ? [out.change] : [], out.mail);
+        if (landed.length > 0) { this.#land(run); return }
+      } catch (error) {
+        lost = true;
+        if (!(error instanceof StoreError)) throw error;
+        if (isAboutData(error)) { this.#refuse(run, error); return }
+        await this.#pause(error);
+      }
+      const [answer] = await this.#insist(() => this.#options.store.standing([row])) ?? [];
+      if (answer?.appendId === row.appendId) { this.#land(run); return }
+      if (answer !== undefined || (!lost && waitMs <= 0)) { this.#refuse(run, undefined); return }
+    }
+  }
+
+  /** A flush failed on data: one by one, so that one bad row fails one run. */
+  async #split(batch: ReadonlyMap<Appender, Outgoing>, error: StoreError): Promise<void> {
+    if (batch.size > 1) { for (const [run, out] of batch) await this.#send(new Map([[run, out]])); return }
+    for (const run of batch.keys()) this.#refuse(run, error);
+  }
+
+  #land(run: Appender): void { const asked = this.#lift(run); run.landed(); this.#again(run, asked) }
+  #refuse(run: Appender, why: StoreError | undefined): void { this.#lift(run); run.refused(why) }
+  #lift(run: Appender): "none" | "lazy" | "urgent" {
+    const asked = this.#inFlight.get(run) ?? "none";
+    this.#inFlight.delete(run);
+    return asked;
+  }
+  #again(run: Appender, asked: "none" | "lazy" | "urgent"): void {
+    if (asked !== "none") this.mark(run, asked === "urgent");
+  }
+
+  /** Repeats a question that changes nothing until the database answers; undefined when the committer stops. */
+  async #insist<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    while (!this.#stopped) {
+      try { const answer = await ask(); this.#recovered(); return answer }
+      catch (error) {
+        if (!(error instanceof StoreError) || isAboutData(error)) throw error;
+        await this.#pause(error);
+      }
+    }
+    return undefined;
+  }
+
+  #failures = 0;
+  #recovered(): void {
+    if (this.#failures > 0) { this.#failures = 0; this.#options.onOutage(undefined) }
+  }
+  /** Full jitter, 50 ms to 5 s: many workers must not come back in step. */
+  async #pause(error: StoreError): Promise<void> {
+    if (this.#failures === 0) this.#options.onOutage(error);
+    const cap = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
+    await this.#sleep(this.#options.random() * cap);
+  }
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => { this.#options.clock.after(ms, resolve) });
+  }
+}
+
+/** 22xxx and 23xxx: the statement can never succeed with this data. */
+function isAboutData(error: StoreError): boolean { return /^2[23]/.test(error.sqlState ?? "") }

@@ -1,0 +1,309 @@
+/**
+ * One run in this worker's hands: replay its history, feed it deliveries that are durable, append what it decides,
+ * start what was decided, give it back when it has nothing to do.
+ */
+import { Cancelled, RepriseError } from "../core/errors.ts";
+import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type RunStarted } from "../core/events.ts";
+import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
+import { toErrorRecord } from "../codec/error-record.ts";
+import { inputHash } from "../codec/hash.ts";
+import { encodeValue } from "../codec/value.ts";
+import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
+import { Execution, type TurnResult } from "../replay/execution.ts";
+import type { LogLevel } from "../replay/identity.ts";
+import { siteLine } from "../replay/site.ts";
+import type { Mail, RunState, Store, StoreError } from "../store/port.ts";
+import type { Clock } from "./clock.ts";
+import type { Appender, Committer, Outgoing } from "./committer.ts";
+import type { Ids } from "./ids.ts";
+import type { History } from "./load.ts";
+import { Outbox, type RowChange } from "./outbox.ts";
+import { valueOf } from "./rehearse.ts";
+import { ownRejections } from "./rejections.ts";
+import { Tasks } from "./tasks.ts";
+import { Timers } from "./timers.ts";
+
+/** What a worker gives to the runs that it holds. */
+export interface DriverHost {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly committer: Committer;
+  /** The database's clock, as this worker estimates it. */
+  now(): number;
+  /** Events of a run that have just become durable, values inline. */
+  observe(run: RunInfo, events: readonly Event[]): void;
+  log(run: RunInfo, line: { readonly seq: number; readonly level: LogLevel; readonly text: string;
+    readonly data: object | undefined; readonly key?: string; readonly attempt?: number }): void;
+  /** The run is no longer here: ended, released, parked or lost. */
+  gone(driver: Driver): void;
+}
+
+/** How a run left this worker. */
+export type Departure =
+  | { readonly how: "ended"; readonly event: Event }
+  | { readonly how: "released" | "lost" }
+  | { readonly how: "parked"; readonly error: RepriseError };
+
+const IDLE_MS = 10_000;
+const STUCK_MS = 100;
+
+export class Driver implements Appender {
+  readonly run: RunInfo;
+  readonly departed: Promise<Departure>;
+  readonly #host: DriverHost;
+  readonly #execution: Execution;
+  readonly #outbox: Outbox;
+  readonly #tasks: Tasks;
+  readonly #timers: Timers;
+  readonly #events: readonly Event[];
+  readonly #codeVersion: string;
+  readonly #stopRejections: () => void;
+  #depart!: (how: Departure) => void;
+  #departure: Departure | undefined;
+  /** The last event of this ownership is on its way. */
+  #closing = false;
+  #mailRead: number;
+  #mailKnown: number;
+  #crashes: number;
+  #caughtUp = false;
+  /** Turns queued and not over. */
+  #turns = 0;
+  #idleTimer: (() => void) | undefined;
+
+  constructor(host: DriverHost, workflow: WorkflowSpec, claim: { readonly runId: string; readonly epoch: number;
+    readonly mailHead: number; readonly crashes: number }, history: History) {
+    this.#host = host;
+    this.#events = history.events;
+    this.#codeVersion = workflow.codeVersion;
+    const started = startOf(history.events);
+    this.run = {
+      id: claim.runId, name: started.name, workflow: started.workflow, startedAt: new Date(started.at),
+      tags: started.tags ?? [], parentId: undefined,
+    };
+    this.departed = new Promise((resolve) => { this.#depart = resolve });
+    this.#mailKnown = claim.mailHead;
+    this.#mailRead = history.events.reduce((n, event) => "n" in event ? Math.max(n, event.n) : n, 0);
+    this.#crashes = claim.crashes;
+    const last = history.events.at(-1) ?? started;
+    this.#outbox = new Outbox({ runId: claim.runId, epoch: claim.epoch, head: last.seq,
+      previousSeq: history.lastFirstSeq, lastAt: last.at, uuid: host.ids.uuid });
+    this.#execution = new Execution({
+      run: this.run, seed: started.seed, workflow, history: history.events, partial: history.partial,
+      values: { encode: encodeValue, hash: inputHash, toRecord: toErrorRecord },
+      log: (seq, level, text, data) => host.log(this.run, { seq, level, text, data }),
+      onFatal: (error) => this.#fatal(error),
+      tolerate: (found) => this.add({ type: "Noted", at: host.now(), code: found.kind, message: describeDivergence(found) }),
+    });
+    this.#tasks = new Tasks(this, host, history.events);
+    this.#timers = new Timers(host, (key, dueAt) => {
+      this.deliver({ type: "TimerFired", at: Math.max(dueAt, host.now()), key }, dueAt);
+    });
+    this.#stopRejections = ownRejections(claim.runId, (error) => this.#floating(error));
+  }
+
+  /** Replays the history, then goes on live. */
+  start(): void { this.#replay(this.#events.filter(isDelivery), 0) }
+
+  /** Adds an event that may wait for the next urgent one, up to 5 ms. */
+  add(draft: Draft, change?: RowChange): void {
+    if (!this.#push(draft, change)) return;
+    this.#host.committer.mark(this, change !== undefined);
+  }
+
+  /** Adds a delivery: it leaves at once, and reaches the code when it is durable. */
+  deliver(draft: Draft<Delivery>, notBefore?: number, change?: RowChange): void {
+    const progress = this.#crashes > 0 ? { ...change, crashes: 0 } : change;
+    this.#crashes = 0;
+    if (this.#push(draft, progress, notBefore)) this.#host.committer.mark(this, true);
+  }
+
+  /** Nothing follows the event that gives the run up. */
+  #push(draft: Draft, change: RowChange | undefined, notBefore?: number): boolean {
+    if (this.#closing) return false;
+    this.#closing = change?.release ?? false;
+    this.#outbox.add(draft, change, notBefore);
+    return true;
+  }
+
+  /** There is mail up to `mailHead`: fetch it and hand it to the code. */
+  async onMail(mailHead: number): Promise<void> {
+    this.#mailKnown = Math.max(this.#mailKnown, mailHead);
+    if (!this.#caughtUp || this.#mailKnown <= this.#mailRead) return;
+    const after = this.#mailRead;
+    this.#mailRead = this.#mailKnown;
+    for (const mail of await this.#host.store.mail(this.run.id, after)) this.#onOneMail(mail);
+  }
+
+  /** Stops making attempts and gives the run back: now if nothing runs, else when what runs has ended. */
+  async release(reason: "drain" | "idle", graceMs: number): Promise<void> {
+    await this.#tasks.drain(graceMs);
+    this.#giveBack(reason);
+  }
+
+  take(): Outgoing | undefined { return this.#outbox.take() }
+
+  landed(): void {
+    const events = this.#outbox.landed();
+    this.#host.observe(this.run, events);
+    for (const event of events) {
+      if (isDelivery(event)) this.#feed(event);
+      else if (isTerminal(event)) this.#leave({ how: "ended", event });
+      else if (event.type === "RunReleased") this.#leave({ how: "released" });
+      else if (event.type === "RunParked") {
+        this.#leave({ how: "parked", error: new RepriseError(event.code, event.message, event.hint ?? "") });
+      }
+    }
+    this.#watchIdle();
+  }
+
+  refused(why: StoreError | undefined): void {
+    if (why === undefined) { this.#leave({ how: "lost" }); return }
+    this.#leave({ how: "parked", error: new RepriseError("APPEND_REFUSED", `the database refuses the data: ${why.message}`,
+      "Look at the values that this run was about to record.") });
+  }
+
+  #replay(deliveries: readonly Delivery[], index: number): void {
+    const delivery = deliveries[index];
+    if (delivery === undefined) { this.#live(); return }
+    this.#execution.deliver(delivery, valueOf(delivery, this.#execution), (result) => {
+      for (const decision of result.decisions) this.#push(decision, this.#changeOf(decision));
+      if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
+      if (this.#departure === undefined) this.#replay(deliveries, index + 1);
+    });
+  }
+
+  /** History is repeated: start what it left open, read the mail that came meanwhile. */
+  #live(): void {
+    this.#caughtUp = true;
+    if (parkedIn(this.#events)) {
+      this.add({ type: "RunUnparked", at: this.#host.now() }, { parked: null, state: "running" });
+    }
+    if (!this.#outbox.empty) this.#host.committer.mark(this, this.#execution.ended);
+    for (const call of this.#execution.open.values()) {
+      if (call.kind === "task") this.#tasks.resume(call);
+      else this.#timers.arm(call.key, call.dueAt);
+    }
+    void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error));
+    this.#checkStuck();
+    this.#watchIdle();
+  }
+
+  #feed(event: Delivery): void {
+    this.#turns++;
+    this.#execution.deliver(event, valueOf(event, this.#execution), (result) => { this.#turns--; this.#onTurn(result) });
+  }
+
+  #onTurn(result: TurnResult): void {
+    if (this.#departure !== undefined) return;
+    if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
+    for (const decision of result.decisions) {
+      this.add(decision, this.#changeOf(decision));
+      const call = this.#execution.open.get(decision.key);
+      switch (decision.type) {
+        case "TaskScheduled": if (call?.kind === "task") this.#tasks.begin(call, 1); break;
+        case "TimerStarted": if (call?.kind === "timer") this.#timers.arm(call.key, call.dueAt); break;
+        case "TimerCancelled": this.#timers.disarm(decision.key); break;
+        case "TaskCancelRequested": this.#tasks.abort(decision.key, new Cancelled(decision.reason)); break;
+        default: break;
+      }
+    }
+    this.#checkStuck();
+    this.#watchIdle();
+  }
+
+  #changeOf(decision: { readonly type: string }): RowChange | undefined {
+    const state = ({ RunCompleted: "completed", RunFailed: "failed", RunCancelled: "cancelled" } as const)[
+      // Looked up by any decision's type; those that end nothing are simply not there.
+      decision.type as "RunCompleted"];
+    return state === undefined ? undefined : { state, release: true };
+  }
+
+  #onOneMail(mail: Mail): void {
+    const at = this.#host.now();
+    if (mail.kind === "cancel" && !this.#execution.abort.signal.aborted) {
+      // Written by postCancel as this shape.
+      const body = JSON.parse(mail.payload ?? "{}") as { reason?: string; graceMs?: number };
+      this.deliver({ type: "CancelRequested", at, n: mail.n, ...body }, undefined, { mailRead: mail.n, state: "cancelling" });
+    } else {
+      const why = mail.kind === "cancel" ? "already cancelling" : "nothing to do";
+      this.add({ type: "MailIgnored", at, n: mail.n, kind: mail.kind, why }, { mailRead: mail.n });
+    }
+  }
+
+  #fatal(error: RepriseError): void {
+    this.#tasks.abortAll(error);
+    this.add({ type: "RunFailed", at: this.#host.now(), key: "run:end", by: this.#execution.at,
+      error: toErrorRecord(error) }, { state: "failed", release: true });
+  }
+
+  #diverged(found: Divergence): void {
+    this.#outbox.clear();
+    this.#closing = false;
+    this.#tasks.abortAll(new Cancelled("the run was parked"));
+    const message = `run '${this.run.name}' no longer matches its code.\n${describeDivergence(found, siteLine)}`;
+    this.add({ type: "RunParked", at: this.#host.now(), code: "REPLAY_DIVERGED", message, hint: DIVERGENCE_HINT,
+      codeVersion: this.#codeVersion },
+      { state: "parked", parked: "REPLAY_DIVERGED", release: true, excludeVersion: this.#codeVersion });
+  }
+
+  /** Quiet, not ended, and nothing open: whatever the code awaits is outside the engine. */
+  #checkStuck(): void {
+    if (!this.#execution.stuck || this.#turns > 0) return;
+    this.#host.clock.after(STUCK_MS, () => {
+      if (!this.#execution.stuck || this.#turns > 0 || this.#departure !== undefined) return;
+      this.#execution.fail(new RepriseError("STUCK_OUTSIDE_ENGINE",
+        `workflow '${this.run.workflow}' waits for something that the engine does not know, and no call of it is open`,
+        "Move what it awaits into a task(); a promise made outside the run cannot be replayed."));
+    });
+  }
+
+  #floating(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#host.log(this.run, { seq: this.#outbox.head, level: "warn", data: undefined,
+      text: `A promise was rejected and nobody handled it: ${message}` });
+  }
+
+  #watchIdle(): void {
+    this.#idleTimer?.();
+    this.#idleTimer = undefined;
+    if (!this.#caughtUp || this.#departure !== undefined || this.#busy) return;
+    this.#idleTimer = this.#host.clock.after(IDLE_MS, () => { if (!this.#busy) this.#giveBack("idle") }, false);
+  }
+
+  get #busy(): boolean { return this.#turns > 0 || this.#tasks.running > 0 || !this.#outbox.empty }
+
+  #giveBack(reason: "drain" | "idle"): void {
+    if (this.#closing || !this.#caughtUp) return;
+    const due = [this.#timers.next, this.#tasks.next].filter((at) => at !== undefined);
+    const wakeAt = this.#tasks.interrupted ? this.#host.now() : due.length > 0 ? Math.min(...due) : undefined;
+    this.add({ type: "RunReleased", at: this.#host.now(), reason },
+      { state: "waiting" satisfies RunState, release: true, ...(wakeAt !== undefined && { wakeAt }) });
+  }
+
+  #broken(error: unknown): void { this.#host.log(this.run, { seq: this.#outbox.head, level: "error",
+    text: `could not read the mail: ${String(error)}`, data: undefined }) }
+
+  #leave(how: Departure): void {
+    if (this.#departure !== undefined) return;
+    this.#departure = how;
+    this.#idleTimer?.();
+    this.#timers.stop();
+    this.#tasks.abortAll(new Cancelled(how.how === "ended" ? "the run has ended" : "the run is no longer here"));
+    this.#stopRejections();
+    this.#host.gone(this);
+    this.#depart(how);
+  }
+}
+
+function startOf(events: readonly Event[]): RunStarted {
+  const first = events[0];
+  if (first?.type === "RunStarted") return first;
+  throw new RepriseError("HISTORY_CORRUPT", `a history begins with ${first?.type ?? "nothing"}, not RunStarted`,
+    "Restore the run from a backup; see reprise db verify.");
+}
+
+/** Was the run parked when it was claimed? */
+function parkedIn(events: readonly Event[]): boolean {
+  return events.findLast((event) => event.type === "RunParked" || event.type === "RunUnparked")?.type === "RunParked";
+}

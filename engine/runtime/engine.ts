@@ -1,0 +1,206 @@
+/** The engine as its callers see it: start a run, wait for it, look at it, stop it. Knows the store only by its port. */
+import { Cancelled, RepriseError, RunError } from "../core/errors.ts";
+import { isTerminal, type Draft, type Event, type Payload } from "../core/events.ts";
+import { runName } from "../core/names.ts";
+import type { WorkflowSpec } from "../core/policy.ts";
+import { fromErrorRecord } from "../codec/error-record.ts";
+import { encodeEvents } from "../codec/rows.ts";
+import { decodeValue } from "../codec/value.ts";
+import { TERMINAL_STATES, type LogLine, type NewRun, type RunFilter, type RunRow, type Store } from "../store/port.ts";
+import type { Clock } from "./clock.ts";
+import type { Ids } from "./ids.ts";
+import { loadHistory, type History } from "./load.ts";
+import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
+
+/** Grows when replay itself changes what old histories mean. */
+export const ENGINE_FLAGS = 1;
+
+export interface EngineParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly observer: Observer;
+  readonly workflow: WorkerOptions["workflow"];
+  readonly workflows: WorkerOptions["workflows"];
+  readonly pools: readonly string[];
+  readonly concurrency: number;
+  readonly claims: WorkerOptions["claims"];
+  readonly info: WorkerOptions["info"];
+}
+
+/** How a run is to be started. */
+export interface StartRequest {
+  readonly workflow: WorkflowSpec;
+  readonly input: Payload | undefined;
+  readonly name?: string;
+  readonly id?: string;
+  readonly ifExists?: "attach" | "fail" | "replace";
+  /** Milliseconds since 1970; a later instant makes the run `scheduled`. */
+  readonly at?: number;
+  readonly tags?: readonly string[];
+  readonly priority?: number;
+  readonly pool?: string;
+  readonly scriptKey?: string;
+}
+
+export class RunEngine {
+  readonly store: Store;
+  readonly #parts: EngineParts;
+  readonly #worker: Worker;
+  #closed: Promise<void> | undefined;
+  #awaited = 0;
+  #alive: (() => void) | undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.store = parts.store;
+    this.#worker = new Worker(parts);
+  }
+
+  async open(): Promise<void> {
+    if (this.#parts.store.kind !== "postgres") await this.#parts.store.recover(this.#parts.ids.uuid());
+    if (this.#parts.claims !== "none") await this.#worker.start();
+  }
+
+  /** Starts a run. Its id, and whether it had been there before (`ifExists: "attach"`). @throws RUN_EXISTS */
+  async start(request: StartRequest): Promise<{ readonly runId: string; readonly name: string; readonly existed: boolean }> {
+    this.#check();
+    const { ids, clock } = this.#parts;
+    const now = this.#worker.now();
+    const runId = ids.run(clock.now());
+    const name = request.name ?? runName(ids.random);
+    const later = request.at !== undefined && request.at > now;
+    const mine = this.#parts.claims !== "none" && !later && this.#parts.pools.includes(request.pool ?? "default");
+    const events = this.#firstEvents(request, name, now, mine);
+    const run: NewRun = {
+      runId, workflow: request.workflow.name, name, pool: request.pool ?? "default", priority: request.priority ?? 0,
+      tags: request.tags ?? [], codeVersion: request.workflow.codeVersion, appendId: ids.uuid(),
+      count: events.length, events: encodeEvents(events),
+      ...(request.id !== undefined && { idempotencyKey: request.id }),
+      ...(request.scriptKey !== undefined && { scriptKey: request.scriptKey }),
+      ...(request.workflow.file !== undefined && { file: request.workflow.file }),
+      ...(mine && { worker: this.#worker.id }), ...(later && { readyAt: request.at }),
+      ...(request.ifExists === "replace" && { replace: true }),
+    };
+    // Each draft with its place is the event that it was the draft of.
+    const history: History = { events: events.map((event, i) => ({ ...event, seq: i + 1 }) as Event), lastFirstSeq: 1,
+      partial: false };
+    const made = await this.#worker.create(run, history, request.workflow);
+    if (!made.existed) {
+      if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run ?? ghost(runId, name, request), history.events);
+      return { runId: made.runId, name, existed: false };
+    }
+    if (request.ifExists === "fail") throw new RepriseError("RUN_EXISTS",
+      `a run of workflow '${run.workflow}' with the id '${request.id}' exists: ${made.runId}`,
+      "Use another id, or ifExists: \"attach\" to wait for that run, or \"replace\" to free the id.");
+    return { runId: made.runId, name: (await this.row(made.runId)).name, existed: true };
+  }
+
+  /** Continues an unfinished run here. Its history as it was found, or undefined if another worker holds it. */
+  resume(runId: string, workflow: WorkflowSpec): Promise<History | undefined> {
+    this.#check();
+    return this.#worker.resume(runId, workflow);
+  }
+
+  /** Waits for the end of a run, wherever it runs. @throws RunError; the RepriseError that parked it */
+  async result(runId: string): Promise<unknown> {
+    this.#check();
+    return this.#holdingProcess(async () => {
+      for (let waitMs = 25; ; waitMs = Math.min(1000, waitMs * 2)) {
+        const departure = await this.#worker.driver(runId)?.departed;
+        if (departure?.how === "ended") return outcomeOf(runId, departure.event);
+        if (departure?.how === "parked") throw departure.error;
+        const row = await this.row(runId);
+        if (TERMINAL_STATES.includes(row.state)) return outcomeOf(runId, (await loadHistory(this.store, runId)).events.at(-1));
+        if (row.parked !== null && row.owner === null) throw await this.#whyParked(runId);
+        await new Promise<void>((resolve) => { this.#parts.clock.after(waitMs, resolve) });
+      }
+    });
+  }
+
+  /** The run's row. @throws RUN_NOT_FOUND */
+  async row(runId: string): Promise<RunRow> {
+    const row = await this.store.run(runId);
+    if (row === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`, "List them: reprise runs ls");
+    return row;
+  }
+  list(filter: RunFilter): Promise<readonly RunRow[]> { return this.store.listRuns(filter) }
+  /** Every event of a run, large values included. */
+  async history(runId: string): Promise<readonly Event[]> { return (await loadHistory(this.store, runId)).events }
+  logs(runId: string): Promise<readonly LogLine[]> { return this.store.readLogs(runId) }
+
+  /** Asks a run to stop; true = asked, false = it had ended. @throws RUN_NOT_FOUND */
+  async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }): Promise<boolean> {
+    const answer = await this.store.post({ runId, kind: "cancel", dedupe: `cancel/${this.#parts.ids.uuid()}`,
+      payload: JSON.stringify(options), control: true });
+    if (answer === "no_run") await this.row(runId);
+    this.#worker.poke();
+    return answer === "ok";
+  }
+
+  /** Is this run in this process's hands? */
+  holds(runId: string): boolean { return this.#worker.driver(runId) !== undefined }
+  get held(): number { return this.#worker.held.length }
+
+  /** Gives every run back, waits up to `drainMs` for running attempts, closes the database. */
+  close(drainMs: number): Promise<void> {
+    this.#closed ??= (async () => {
+      if (this.#parts.claims !== "none") await this.#worker.stop(drainMs);
+      await this.store.close();
+    })();
+    return this.#closed;
+  }
+
+  #firstEvents(request: StartRequest, name: string, at: number, mine: boolean): Draft[] {
+    const { workflow, input, tags } = request;
+    const started: Draft = {
+      type: "RunStarted", at, workflow: workflow.name, name, seed: this.#parts.ids.uuid(), engineFlags: ENGINE_FLAGS,
+      ...(input && { input }), ...(tags !== undefined && tags.length > 0 && { tags }),
+      ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),
+    };
+    return mine ? [started, { type: "RunClaimed", at, epoch: 1, worker: this.#worker.id }] : [started];
+  }
+
+  async #whyParked(runId: string): Promise<RepriseError> {
+    const parked = (await this.history(runId)).findLast((event) => event.type === "RunParked");
+    return parked?.type === "RunParked"
+      ? new RepriseError(parked.code, parked.message, parked.hint ?? "See: reprise why " + runId)
+      : new RepriseError("QUARANTINED", `run ${runId} is parked`, "See: reprise why " + runId);
+  }
+
+  /** The process stays alive while somebody waits for a run. */
+  async #holdingProcess<T>(wait: () => Promise<T>): Promise<T> {
+    if (this.#awaited++ === 0) this.#alive = stayAlive(this.#parts.clock);
+    try { return await wait() } finally { if (--this.#awaited === 0) this.#alive?.() }
+  }
+
+  #check(): void {
+    if (this.#closed !== undefined) {
+      throw new RepriseError("ENGINE_CLOSED", "this engine is closed", "Open another with openEngine().");
+    }
+  }
+}
+
+const A_DAY_MS = 86_400_000;
+function stayAlive(clock: Clock): () => void {
+  let stop = (): void => undefined;
+  const again = (): void => { stop = clock.after(A_DAY_MS, again) };
+  again();
+  return () => stop();
+}
+
+/** A run that was created and is already gone again. */
+function ghost(id: string, name: string, request: StartRequest): Parameters<Observer["events"]>[0] {
+  return { id, name, workflow: request.workflow.name, startedAt: new Date(0), tags: request.tags ?? [], parentId: undefined };
+}
+
+function outcomeOf(runId: string, event: Event | undefined): unknown {
+  if (event === undefined || !isTerminal(event)) throw new Error(`corrupt history of ${runId}: no terminal event`);
+  if (event.type === "RunCompleted") return decodeValue(event.result);
+  if (event.type === "RunCancelled") {
+    throw new RunError(runId, "cancelled", event.reason === undefined ? "the run was cancelled"
+      : `the run was cancelled: ${event.reason}`, new Cancelled(event.reason));
+  }
+  const cause = fromErrorRecord(event.error);
+  throw new RunError(runId, "failed", `the run failed: ${cause.message}`, cause);
+}

@@ -1,0 +1,102 @@
+/** What a run has to append: events in order, cut into rows, with the changes of state that go along. */
+import type { Draft, Event, Payload } from "../core/events.ts";
+import { contentHash } from "../codec/hash.ts";
+import { INLINE_LIMIT } from "../codec/limits.ts";
+import { encodeEvents } from "../codec/rows.ts";
+import { payloadBytes } from "../codec/value.ts";
+import type { Change } from "../store/port.ts";
+import type { Outgoing } from "./committer.ts";
+import { FIELDS, payloadOf, ROW_EVENTS } from "./load.ts";
+
+/** A change of the run's row that leaves with an event. */
+export type RowChange = Omit<Change, "runId">;
+
+interface Entry {
+  /** As it is delivered: values inline. */
+  readonly whole: Draft;
+  readonly notBefore: number | undefined;
+  readonly change: RowChange | undefined;
+}
+
+export class Outbox {
+  readonly #runId: string;
+  readonly #epoch: number;
+  readonly #uuid: () => string;
+  #previousSeq: number;
+  #head: number;
+  #lastAt: number;
+  #waiting: Entry[] = [];
+  #flying: readonly Entry[] = [];
+
+  constructor(options: { readonly runId: string; readonly epoch: number; readonly head: number;
+    readonly previousSeq: number; readonly lastAt: number; readonly uuid: () => string }) {
+    this.#runId = options.runId;
+    this.#epoch = options.epoch;
+    this.#uuid = options.uuid;
+    this.#previousSeq = options.previousSeq;
+    this.#head = options.head;
+    this.#lastAt = options.lastAt;
+  }
+
+  /** seq of the last durable event. */
+  get head(): number { return this.#head }
+  get empty(): boolean { return this.#waiting.length === 0 && this.#flying.length === 0 }
+
+  /** Adds an event; its instant is never below that of the event before. */
+  add(draft: Draft, change?: RowChange, notBefore?: number): void {
+    this.#lastAt = Math.max(this.#lastAt, draft.at);
+    const whole = draft.at === this.#lastAt ? draft : { ...draft, at: this.#lastAt };
+    this.#waiting.push({ whole, notBefore, change });
+  }
+
+  /** Forgets what has not left: the run diverged, and nothing of that may be recorded. */
+  clear(): void { this.#waiting = [] }
+
+  /** Cuts the next row. */
+  take(): Outgoing | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const entries = this.#waiting.length <= ROW_EVENTS ? this.#waiting : this.#waiting.slice(0, ROW_EVENTS);
+    this.#waiting = this.#waiting.length <= ROW_EVENTS ? [] : this.#waiting.slice(ROW_EVENTS);
+    this.#flying = entries;
+    const payloads: { hash: string; text: string }[] = [];
+    let change: Change | undefined, notBefore: number | undefined;
+    const stored = entries.map((entry) => {
+      if (entry.change !== undefined) change = { ...change, ...entry.change, runId: this.#runId };
+      if (entry.notBefore !== undefined) notBefore = Math.max(notBefore ?? 0, entry.notBefore);
+      return apart(entry.whole, payloads);
+    });
+    return {
+      row: {
+        runId: this.#runId, firstSeq: this.#head + 1, count: entries.length, appendId: this.#uuid(),
+        epoch: this.#epoch, events: encodeEvents(stored), previousSeq: this.#previousSeq,
+        ...(notBefore !== undefined && { notBefore }),
+      },
+      change, payloads, mail: [],
+    };
+  }
+
+  /** The row that was taken is durable: its events, with their places. */
+  landed(): Event[] {
+    const entries = this.#flying;
+    this.#flying = [];
+    this.#previousSeq = this.#head + 1;
+    // A draft with its seq is the event that it was the draft of.
+    const events = entries.map((entry, index) => ({ ...entry.whole, seq: this.#head + 1 + index }) as Event);
+    this.#head += entries.length;
+    return events;
+  }
+}
+
+/** Moves large values out of an event; history keeps their hash. */
+function apart(draft: Draft, payloads: { hash: string; text: string }[]): Draft {
+  let stored = draft;
+  for (const field of FIELDS) {
+    const payload: Payload | undefined = payloadOf(draft, field);
+    if (payload === undefined || "ref" in payload || payloadBytes(payload) <= INLINE_LIMIT) continue;
+    const text = JSON.stringify(payload);
+    const hash = contentHash(text);
+    payloads.push({ hash, text });
+    stored = { ...stored, [field]: { ref: hash, bytes: text.length } };
+  }
+  return stored;
+}

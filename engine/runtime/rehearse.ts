@@ -1,0 +1,76 @@
+/** Replays a history against code with no effect on anything: the proof behind `replay --check` and `check`. */
+import { RepriseError, TaskError } from "../core/errors.ts";
+import { isDelivery, type Delivery, type Event } from "../core/events.ts";
+import type { WorkflowSpec } from "../core/policy.ts";
+import { fromErrorRecord, toErrorRecord } from "../codec/error-record.ts";
+import { inputHash } from "../codec/hash.ts";
+import { decodeValue, encodeValue } from "../codec/value.ts";
+import { describeDivergence, type Divergence } from "../replay/divergence.ts";
+import { Execution, type DecisionDraft } from "../replay/execution.ts";
+import { siteLine } from "../replay/site.ts";
+
+/** What a replay found. */
+export interface Rehearsal {
+  readonly ok: boolean;
+  /** The first difference, also as lines for a person. */
+  readonly divergence: Divergence | undefined;
+  readonly diff: string | undefined;
+  /** Events of the history that were replayed. */
+  readonly events: number;
+  /** Decisions that the code makes beyond the history: what it would do next. */
+  readonly decisions: readonly DecisionDraft[];
+}
+
+/** Runs the code of `workflow` through `history`. Tasks are never run; nothing is written. */
+export function rehearse(runId: string, workflow: WorkflowSpec, history: readonly Event[],
+  options: { readonly partial?: boolean } = {}): Promise<Rehearsal> {
+  const started = history[0];
+  if (started?.type !== "RunStarted") throw new RepriseError("HISTORY_CORRUPT", "the history does not begin with RunStarted",
+    "Export the run again.");
+  const decisions: DecisionDraft[] = [];
+  return new Promise((resolve) => {
+    const end = (divergence: Divergence | undefined): void => resolve({
+      ok: divergence === undefined, divergence, events: history.length, decisions,
+      diff: divergence && describeDivergence(divergence, siteLine),
+    });
+    const execution = new Execution({
+      run: { id: runId, name: started.name, workflow: started.workflow, startedAt: new Date(started.at),
+        tags: started.tags ?? [], parentId: undefined },
+      seed: started.seed, workflow, history: withoutEngineEnd(history), partial: options.partial ?? false,
+      values: { encode: encodeValue, hash: inputHash, toRecord: toErrorRecord },
+      log: () => undefined, onFatal: () => end(undefined),
+    });
+    const deliveries = history.filter(isDelivery);
+    const feed = (index: number): void => {
+      const delivery = deliveries[index];
+      if (delivery === undefined) { end(undefined); return }
+      execution.deliver(delivery, valueOf(delivery, execution), (result) => {
+        decisions.push(...result.decisions);
+        if (result.diverged !== undefined) end(result.diverged); else feed(index + 1);
+      });
+    };
+    feed(0);
+  });
+}
+
+/** What a delivery brings to the code: a fresh copy of its value, or its error rebuilt. */
+export function valueOf(delivery: Delivery, execution: Execution): unknown {
+  switch (delivery.type) {
+    case "RunStarted": return decodeValue(delivery.input);
+    case "TaskCompleted": return decodeValue(delivery.result);
+    case "TaskFailed": {
+      const call = execution.open.get(delivery.key);
+      const name = call?.kind === "task" ? call.spec.name : delivery.key;
+      return new TaskError(name, delivery.attempts, fromErrorRecord(delivery.error), decodeValue(delivery.error.data));
+    }
+    default: return undefined;
+  }
+}
+
+/** An end that the engine decided (a foreign await) is not one that the code can decide again. */
+function withoutEngineEnd(history: readonly Event[]): readonly Event[] {
+  const last = history.at(-1);
+  const byEngine = last?.type === "RunFailed"
+    && (last.error.code === "FOREIGN_AWAIT" || last.error.code === "STUCK_OUTSIDE_ENGINE");
+  return byEngine ? history.slice(0, -1) : history;
+}

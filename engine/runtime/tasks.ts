@@ -1,0 +1,215 @@
+/** The attempts of one run's open tasks: start, retry after a durable delay, time out, abort. */
+import { RepriseError, TimedOut } from "../core/errors.ts";
+import type { Event, Payload } from "../core/events.ts";
+import { toErrorRecord } from "../codec/error-record.ts";
+import { PAYLOAD_LIMIT } from "../codec/limits.ts";
+import { decodeValue, encodeValue, payloadBytes } from "../codec/value.ts";
+import type { OpenTask } from "../replay/execution.ts";
+import { originals } from "../replay/globals.ts";
+import type { TaskFrame } from "../replay/identity.ts";
+import { nextAttempt, runAttempt } from "./attempt.ts";
+import type { Driver, DriverHost } from "./driver.ts";
+
+interface Task {
+  readonly call: OpenTask;
+  /** When it was scheduled: its deadline counts from here. */
+  readonly scheduledAt: number;
+  /** Failed attempts, those of earlier owners included. */
+  failures: number;
+  abort: AbortController | undefined;
+  retry: { readonly dueAt: number; readonly cancel: () => void } | undefined;
+}
+/** What history says of the attempts of a task. */
+interface Past { started: number; failures: number; dueAt: number | undefined; scheduledAt: number }
+
+export class Tasks {
+  readonly #driver: Driver;
+  readonly #host: DriverHost;
+  readonly #tasks = new Map<string, Task>();
+  readonly #past: ReadonlyMap<string, Past>;
+  #running = 0;
+  #draining = false;
+  #drained: (() => void) | undefined;
+
+  constructor(driver: Driver, host: DriverHost, history: readonly Event[]) {
+    this.#driver = driver;
+    this.#host = host;
+    this.#past = pastOf(history);
+  }
+
+  /** Attempts under way. */
+  get running(): number { return this.#running }
+  /** When the next retry is due. */
+  get next(): number | undefined {
+    let next: number | undefined;
+    for (const { retry } of this.#tasks.values()) {
+      if (retry !== undefined && (next === undefined || retry.dueAt < next)) next = retry.dueAt;
+    }
+    return next;
+  }
+  /** Is there a task that should run and does not, because this worker drains? */
+  get interrupted(): boolean {
+    for (const task of this.#tasks.values()) if (task.retry === undefined) return true;
+    return false;
+  }
+
+  /** Goes on with a task that history left open. */
+  resume(call: OpenTask): void {
+    const past = this.#past.get(call.key);
+    if (past?.dueAt !== undefined) this.#wait(this.#track(call, past), past.started + 1, past.dueAt);
+    else this.begin(call, (past?.started ?? 0) + 1);
+  }
+
+  /** Starts an attempt, in a macrotask of its own. */
+  begin(call: OpenTask, attempt: number): void {
+    const task = this.#track(call, this.#past.get(call.key));
+    if (this.#draining) return;
+    this.#running++;
+    originals.setImmediate(() => { void this.#attempt(task, attempt) });
+  }
+
+  /** The code gave this task up; a late result is dropped. */
+  abort(key: string, reason: Error): void {
+    const task = this.#tasks.get(key);
+    if (task === undefined) return;
+    this.#tasks.delete(key);
+    task.retry?.cancel();
+    task.abort?.abort(reason);
+  }
+  abortAll(reason: Error): void { for (const key of [...this.#tasks.keys()]) this.abort(key, reason) }
+
+  /** Starts nothing more; resolves when nothing runs, or after `graceMs` with what runs aborted. */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#running === 0) return;
+    await new Promise<void>((resolve) => {
+      const stop = this.#host.clock.after(graceMs, resolve);
+      this.#drained = () => { stop(); resolve() };
+    });
+    for (const task of this.#tasks.values()) task.abort?.abort(new RepriseError("DRAINING",
+      "the worker is shutting down", "Another worker makes the next attempt."));
+  }
+
+  #track(call: OpenTask, past: Past | undefined): Task {
+    const known = this.#tasks.get(call.key);
+    if (known !== undefined) return known;
+    const task: Task = { call, failures: past?.failures ?? 0, abort: undefined, retry: undefined,
+      scheduledAt: past?.scheduledAt ?? this.#host.now() };
+    this.#tasks.set(call.key, task);
+    return task;
+  }
+
+  async #attempt(task: Task, attempt: number): Promise<void> {
+    const { call } = task;
+    if (this.#tasks.get(call.key) === task) {
+      const { policy } = call.spec;
+      task.abort = new AbortController();
+      this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
+      // The arguments were encoded from an array.
+      const args = decodeValue(call.input) as readonly unknown[];
+      const end = await runAttempt(call.spec, this.#frame(task, attempt, task.abort), args, task.abort,
+        this.#limit(task), this.#host.clock);
+      const live = this.#tasks.get(call.key) === task && !(this.#draining && task.abort.signal.aborted);
+      if (live && end.ok) this.#completed(task, attempt, end.value);
+      else if (live && !end.ok) await this.#failed(task, attempt, end.error, policy.deadlineMs);
+    }
+    this.#running--;
+    if (this.#running === 0) this.#drained?.();
+  }
+
+  #completed(task: Task, attempt: number, value: unknown): void {
+    const { call } = task;
+    let result: Payload | undefined;
+    try {
+      result = encodeValue(value, `result of ${call.spec.name}`);
+      const bytes = result === undefined ? 0 : payloadBytes(result);
+      if (bytes > PAYLOAD_LIMIT) throw tooLarge(call.spec.name, bytes);
+    } catch (error) { this.#end(task, attempt, error); return }
+    this.#tasks.delete(call.key);
+    this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt, ...(result && { result }) });
+    this.#hook(task, attempt, () => call.spec.policy.onCompleted?.(value));
+  }
+
+  async #failed(task: Task, attempt: number, error: unknown, deadlineMs: number | undefined): Promise<void> {
+    task.failures++;
+    const next = await nextAttempt(task.call.spec.policy, task.failures, error, this.#host.ids.random);
+    if (this.#tasks.get(task.call.key) !== task) return;
+    if ("final" in next) { this.#end(task, attempt, next.final); return }
+    const at = this.#host.now();
+    const dueAt = Math.ceil(at + next.delayMs);
+    if (deadlineMs !== undefined && dueAt > task.scheduledAt + deadlineMs) {
+      this.#end(task, attempt, new TimedOut(`task '${task.call.spec.name}' with all its attempts`, deadlineMs));
+      return;
+    }
+    const { key } = task.call;
+    this.#driver.add({ type: "AttemptFailed", at, key, attempt, error: toErrorRecord(error) });
+    this.#driver.add({ type: "RetryScheduled", at, key, attempt: attempt + 1, dueAt });
+    this.#wait(task, attempt + 1, dueAt);
+  }
+
+  #wait(task: Task, attempt: number, dueAt: number): void {
+    const cancel = this.#host.clock.after(Math.max(0, dueAt - this.#host.now()), () => {
+      task.retry = undefined;
+      this.begin(task.call, attempt);
+    });
+    task.retry = { dueAt, cancel };
+  }
+
+  #end(task: Task, attempt: number, error: unknown): void {
+    const { key } = task.call;
+    const record = toErrorRecord(error);
+    const at = this.#host.now();
+    this.#tasks.delete(key);
+    this.#driver.add({ type: "AttemptFailed", at, key, attempt, error: record });
+    this.#driver.deliver({ type: "TaskFailed", at, key, attempts: attempt, error: record });
+    this.#hook(task, attempt, () => task.call.spec.policy.onFailed?.(error instanceof Error ? error : new Error(String(error))));
+  }
+
+  /** A hook is a courtesy: what it throws is a warning, never the task's failure. */
+  #hook(task: Task, attempt: number, run: () => unknown): void {
+    Promise.resolve().then(run).catch((error: unknown) => {
+      this.#host.log(this.#driver.run, { seq: 0, level: "warn", key: task.call.key, attempt, data: undefined,
+        text: `a hook of task '${task.call.spec.name}' threw: ${String(error)}` });
+    });
+  }
+
+  /** One attempt's limit, cut to what is left of the deadline. */
+  #limit(task: Task): number | undefined {
+    const { timeoutMs, deadlineMs } = task.call.spec.policy;
+    if (deadlineMs === undefined) return timeoutMs;
+    const left = Math.max(0, task.scheduledAt + deadlineMs - this.#host.now());
+    return timeoutMs === undefined ? left : Math.min(timeoutMs, left);
+  }
+
+  #frame(task: Task, attempt: number, abort: AbortController): TaskFrame {
+    const { key, spec } = task.call;
+    const { run } = this.#driver;
+    return {
+      in: "task", run, task: { name: spec.name, key }, attempt, idempotencyKey: `${run.id}/${key}`,
+      abortSignal: abort.signal, captureConsole: spec.policy.captureConsole ?? false, startedRuns: 0,
+      log: (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key, attempt }),
+    };
+  }
+}
+
+function tooLarge(task: string, bytes: number): RepriseError {
+  return new RepriseError("PAYLOAD_TOO_LARGE", `task '${task}' returned ${bytes} bytes; the limit is ${PAYLOAD_LIMIT}`,
+    "Store it elsewhere (a file, a bucket, a table) and return where it is.");
+}
+
+function pastOf(history: readonly Event[]): Map<string, Past> {
+  const past = new Map<string, Past>();
+  for (const event of history) {
+    if (event.type === "TaskScheduled") {
+      past.set(event.key, { started: 0, failures: 0, dueAt: undefined, scheduledAt: event.at });
+      continue;
+    }
+    const task = "key" in event ? past.get(event.key) : undefined;
+    if (task === undefined) continue;
+    if (event.type === "AttemptStarted") { task.started = event.attempt; task.dueAt = undefined }
+    else if (event.type === "AttemptFailed") task.failures++;
+    else if (event.type === "RetryScheduled") task.dueAt = event.dueAt;
+    else if (event.type === "TaskCompleted" || event.type === "TaskFailed") past.delete(event.key);
+  }
+  return past;
+}

@@ -1,0 +1,270 @@
+/** One worker: its lease, its claims, the runs that it holds, and the loops that keep them moving. */
+import { RepriseError } from "../core/errors.ts";
+import type { Event } from "../core/events.ts";
+import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
+import type { LogLevel } from "../replay/identity.ts";
+import { StoreError, type Claimed, type NewRun, type Store } from "../store/port.ts";
+import type { Clock } from "./clock.ts";
+import { Committer } from "./committer.ts";
+import { Driver, type DriverHost } from "./driver.ts";
+import type { Ids } from "./ids.ts";
+import { loadHistory, type History } from "./load.ts";
+import { Logs } from "./logs.ts";
+
+/** What a worker tells whoever watches: facts that are durable, and what a person should know. */
+export interface Observer {
+  events(run: RunInfo, events: readonly Event[]): void;
+  line(run: RunInfo, line: { readonly seq: number; readonly at: number; readonly level: LogLevel;
+    readonly text: string; readonly data: object | undefined; readonly key?: string }): void;
+  /** The database is away (error) or back (undefined). */
+  outage(error: StoreError | undefined): void;
+}
+export interface WorkerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** A workflow that this process has loaded. */
+  readonly workflow: (name: string) => WorkflowSpec | undefined;
+  readonly workflows: () => readonly string[];
+  readonly observer: Observer;
+  readonly pools: readonly string[];
+  /** Runs held at once, counted when claiming; runs that this process starts itself are not refused. */
+  readonly concurrency: number;
+  /** "all": any run of its pools. "own": only runs that it started or resumed, and their children. "none": claims nothing. */
+  readonly claims: "all" | "own" | "none";
+  readonly info: { readonly [key: string]: string | number };
+}
+
+const LEASE_MS = 15_000;
+const HEARTBEAT_MS = 5_000;
+const SWEEP_MS = 2_000;
+const POLL_FIRST_MS = 25;
+const POLL_LAST_MS = 1_000;
+const MAX_CRASHES = 5;
+const SWEEP_RUNS = 1000;
+
+export class Worker implements DriverHost {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly committer: Committer;
+  readonly #options: WorkerOptions;
+  readonly #logs: Logs;
+  readonly #runs = new Map<string, Driver>();
+  /** Runs that this process started or resumed: what claims "own" may take again. */
+  readonly #own = new Set<string>();
+  #offsetMs = 0;
+  readonly #timers = new Set<() => void>();
+  #id: string;
+  #pollTimer: (() => void) | undefined;
+  #pollMs = POLL_FIRST_MS;
+  #polling = false;
+  #claiming = false;
+  #stopped = false;
+  #unlisten: (() => Promise<void>) | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.clock = options.clock;
+    this.ids = options.ids;
+    this.#id = `w-${options.ids.run(options.clock.now())}`;
+    this.#logs = new Logs(options.store, options.clock);
+    this.committer = new Committer({
+      store: options.store, clock: options.clock, random: options.ids.random,
+      lanes: options.store.kind === "postgres" ? 2 : 1, onOutage: (error) => options.observer.outage(error),
+    });
+  }
+
+  /** Takes the lease and starts the loops. */
+  async start(): Promise<void> {
+    await this.store.register(this.id, LEASE_MS, this.#options.pools, this.#options.info);
+    await this.#heartbeat();
+    this.#every(HEARTBEAT_MS, () => this.#heartbeat());
+    if (this.store.kind === "postgres") {
+      this.#every(SWEEP_MS, async () => { await this.store.sweep(MAX_CRASHES, SWEEP_RUNS, this.ids.uuid()) });
+    }
+    this.#unlisten = await this.store.listen((runId) => {
+      if (runId === undefined || this.#runs.has(runId) || this.#options.claims !== "none") this.poke();
+    });
+    this.#schedulePoll(0);
+  }
+
+  /** Changes when a lapsed lease makes it come back as another. */
+  get id(): string { return this.#id }
+  now(): number { return this.clock.now() + this.#offsetMs }
+  get held(): readonly Driver[] { return [...this.#runs.values()] }
+  driver(runId: string): Driver | undefined { return this.#runs.get(runId) }
+
+  /** Creates a run; with `work` it is this worker's from its first row on. */
+  async create(run: NewRun, history: History, workflow: WorkflowSpec): Promise<{ runId: string; existed: boolean }> {
+    const answer = await this.store.create(run);
+    if (answer.result === "exists") return { runId: answer.runId, existed: true };
+    this.#own.add(answer.runId);
+    if (run.worker !== undefined) {
+      this.#hold({ runId: answer.runId, epoch: 1, mailHead: 0, crashes: 0 }, workflow, history);
+    }
+    return { runId: answer.runId, existed: false };
+  }
+
+  /** Takes a run over, though nothing of it is due. False: another worker holds it, or this code may not. */
+  async resume(runId: string, workflow: WorkflowSpec): Promise<History | undefined> {
+    this.#own.add(runId);
+    const [claimed] = await this.store.claim({
+      worker: this.id, pools: this.#options.pools, codeVersion: workflow.codeVersion, limit: 1,
+      claimId: this.ids.uuid(), runs: [runId], evenIfNotReady: true,
+    });
+    return claimed === undefined ? undefined : this.#take(claimed);
+  }
+
+  /** Something may have come: look now. */
+  poke(): void { this.#pollMs = POLL_FIRST_MS; this.#schedulePoll(0) }
+
+  observe(run: RunInfo, events: readonly Event[]): void { this.#options.observer.events(run, events) }
+
+  log(run: RunInfo, line: Parameters<DriverHost["log"]>[1]): void {
+    const at = this.now();
+    this.#options.observer.line(run, { ...line, at });
+    this.#logs.write(run.id, at, line);
+  }
+
+  gone(driver: Driver): void { this.#runs.delete(driver.run.id); this.poke() }
+
+  /** Gives every run back and ends the lease. Attempts may go on for `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const stop of this.#timers) stop();
+    this.#pollTimer?.();
+    await this.#unlisten?.();
+    const left = this.held;
+    await Promise.all(left.map(async (driver) => { await driver.release("drain", graceMs); await driver.departed }));
+    await this.committer.settled();
+    await this.#logs.flush();
+    this.committer.stop();
+    await this.store.retire(this.id);
+  }
+
+  #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec, history: History): void {
+    const driver = new Driver(this, workflow, claim, history);
+    this.#runs.set(claim.runId, driver);
+    driver.start();
+  }
+
+  async #take(claimed: Claimed): Promise<History | undefined> {
+    const workflow = this.#options.workflow(claimed.workflow);
+    if (workflow === undefined) {
+      throw new RepriseError("WORKFLOW_NOT_LOADED", `run ${claimed.runId} is of workflow '${claimed.workflow}', ` +
+        "which this process has not loaded", "Give its file to the command, or import it before opening the engine.");
+    }
+    const history = await loadHistory(this.store, claimed.runId);
+    this.#hold(claimed, workflow, history);
+    return history;
+  }
+
+  async #heartbeat(): Promise<void> {
+    const before = this.clock.now();
+    const { alive, now } = await this.store.heartbeat(this.id, LEASE_MS);
+    this.#offsetMs = this.store.kind === "postgres" ? now - (before + this.clock.now()) / 2 : 0;
+    if (!alive) await this.#reborn();
+    else if (!this.#claiming) await this.#adopt();
+  }
+
+  /** The lease lapsed and can never be renewed: what was mine is not. */
+  async #reborn(): Promise<void> {
+    for (const driver of this.held) driver.refused(undefined);
+    this.#id = `w-${this.ids.run(this.clock.now())}`;
+    await this.store.register(this.id, LEASE_MS, this.#options.pools, this.#options.info);
+  }
+
+  /** A claim whose answer was lost is never resent: the database knows what I own. */
+  async #adopt(): Promise<void> {
+    for (const { runId, epoch } of await this.store.owned(this.id)) {
+      if (this.#runs.has(runId) || this.#claiming) continue;
+      const row = await this.store.run(runId);
+      if (row?.owner !== this.id || row.epoch !== epoch || this.#runs.has(runId)) continue;
+      await this.#take({ runId, epoch, workflow: row.workflow, head: row.asOf, mailHead: row.mailHead, crashes: row.crashes });
+    }
+  }
+
+  #schedulePoll(ms: number): void {
+    if (this.#stopped) return;
+    this.#pollTimer?.();
+    this.#pollTimer = this.clock.after(ms, () => { void this.#poll() }, false);
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling || this.#stopped) return;
+    this.#polling = true;
+    try {
+      const found = await this.#lookOnce();
+      this.#pollMs = found ? POLL_FIRST_MS : Math.min(POLL_LAST_MS, this.#pollMs * 2);
+    } catch (error) {
+      if (!(error instanceof StoreError)) this.#options.observer.outage(asStoreError(error));
+      this.#pollMs = POLL_LAST_MS;
+    }
+    this.#polling = false;
+    this.#schedulePoll(this.#pollMs * (0.75 + this.ids.random() / 2));
+  }
+
+  /** Mail and claims, once. True when there was any. */
+  async #lookOnce(): Promise<boolean> {
+    let found = false;
+    if (this.#runs.size > 0) {
+      for (const { runId, mailHead } of await this.store.due(this.id)) {
+        found = true;
+        await this.#runs.get(runId)?.onMail(mailHead);
+      }
+    }
+    const free = this.#options.concurrency - this.#runs.size;
+    if (this.#options.claims === "none" || free <= 0 || (this.#options.claims === "own" && this.#own.size === 0)) return found;
+    this.#claiming = true;
+    try {
+      for (const [codeVersion, workflows] of this.#versions()) {
+        const claimed = await this.store.claim({
+          worker: this.id, pools: this.#options.pools, codeVersion, limit: free, claimId: this.ids.uuid(), workflows,
+          ...(this.#options.claims === "own" && { runs: [...this.#own] }),
+        });
+        for (const one of claimed) { found = true; await this.#take(one).catch((error: unknown) => this.#unreadable(one, error)) }
+      }
+    } finally { this.#claiming = false }
+    return found;
+  }
+
+  /** Loaded workflows by code version: a version may be excluded from a run. */
+  #versions(): ReadonlyMap<string, readonly string[]> {
+    const versions = new Map<string, string[]>();
+    for (const name of this.#options.workflows()) {
+      const version = this.#options.workflow(name)?.codeVersion ?? "";
+      versions.set(version, [...versions.get(version) ?? [], name]);
+    }
+    return versions;
+  }
+
+  /** A history that cannot be read parks its run and blocks nobody. */
+  async #unreadable(claimed: Claimed, error: unknown): Promise<void> {
+    const code = error instanceof RepriseError ? error.code : "HISTORY_CORRUPT";
+    const message = error instanceof Error ? error.message : String(error);
+    const events = JSON.stringify([{ type: "RunParked", at: this.now(), code, message }]);
+    await this.store.append([{ runId: claimed.runId, firstSeq: claimed.head + 1, count: 1, appendId: this.ids.uuid(),
+      epoch: claimed.epoch, events, previousSeq: claimed.head }],
+      [{ runId: claimed.runId, state: "parked", parked: code, release: true }], []);
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    const arm = (): void => {
+      const stop = this.clock.after(ms, () => {
+        this.#timers.delete(stop);
+        void work().catch((error: unknown) => this.#options.observer.outage(asStoreError(error)))
+          .then(() => { if (!this.#stopped) arm() });
+      }, false);
+      this.#timers.add(stop);
+    };
+    arm();
+  }
+}
+
+function asStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError("STORE_UNAVAILABLE", error instanceof Error ? error.message : String(error), "unknown", undefined, error);
+}

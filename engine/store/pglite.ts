@@ -1,0 +1,120 @@
+/** The port on PGlite: PostgreSQL inside the process, in a worker thread, on a directory of its own. */
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Worker } from "node:worker_threads";
+import { lockDirectory } from "./lock.ts";
+import { migrate } from "./migrate.ts";
+import { StoreError, type Store } from "./port.ts";
+import { SqlStore, type Row, type SqlDriver } from "./sql-store.ts";
+import { unpackTemplate } from "./template.ts";
+
+/** What the thread is asked, and what it answers. */
+export type Ask = { readonly id: number; readonly exec: string }
+  | { readonly id: number; readonly text: string; readonly params: readonly unknown[]; readonly sync: boolean }
+  | { readonly id: number; readonly close: true };
+export type Answer = { readonly id: number; readonly rows: readonly Row[] }
+  | { readonly id: number; readonly error: { readonly message: string; readonly code?: string } };
+
+/** @param options.durability "process" survives kill -9; "power" also a power cut, at 0.5 ms per group commit
+ *  @throws STORE_LOCKED, STORE_READ_ONLY, STORE_OPEN_FAILED, DISK_FULL, SCHEMA_NEWER */
+export async function openPgliteStore(directory: string, options: { readonly durability?: "process" | "power" } = {}): Promise<Store> {
+  const path = resolve(directory);
+  prepareDirectory(path);
+  const unlock = await lockDirectory(path);
+  try {
+    const data = join(path, "pgdata");
+    const driver = new PgliteDriver(path, data, options.durability === "power", unlock);
+    if (!existsSync(join(data, "PG_VERSION"))) unpackTemplate(data);
+    await driver.open();
+    return new SqlStore(driver);
+  } catch (error) { await unlock(); throw error }
+}
+
+function prepareDirectory(path: string): void {
+  try {
+    if (existsSync(path) && !statSync(path).isDirectory()) throw new StoreError("STORE_OPEN_FAILED", `${path} is not a directory`, "none");
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+    readdirSync(path);
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const ours = code === "ENOSPC" ? "DISK_FULL" : /EACCES|EPERM|EROFS/.test(code) ? "STORE_READ_ONLY" : "STORE_OPEN_FAILED";
+    throw new StoreError(ours, `the directory ${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`, "none");
+  }
+}
+
+class PgliteDriver implements SqlDriver {
+  readonly kind = "pglite";
+  readonly location: string;
+  readonly #worker: Worker;
+  readonly #power: boolean;
+  readonly #unlock: () => Promise<void>;
+  readonly #waiting = new Map<number, { resolve: (rows: readonly Row[]) => void; reject: (error: Error) => void }>();
+  readonly #listeners = new Set<(runId: string | undefined) => void>();
+  #next = 1;
+  #dead: StoreError | undefined;
+
+  constructor(location: string, data: string, power: boolean, unlock: () => Promise<void>) {
+    this.location = location;
+    this.#power = power;
+    this.#unlock = unlock;
+    const source = import.meta.url.endsWith(".ts");
+    this.#worker = new Worker(new URL(source ? "./pglite-thread.ts" : "./pglite-thread.js", import.meta.url),
+      { workerData: { data }, stdout: true, stderr: true, execArgv: source ? ["--import", "tsx"] : [] });
+    this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
+    this.#worker.on("error", (error) => this.#die(new StoreError("STORE_OPEN_FAILED", `the embedded database stopped: ${error.message}`, "unknown")));
+    this.#worker.on("exit", () => this.#die(new StoreError("STORE_UNAVAILABLE", "the embedded database has ended", "unknown")));
+  }
+
+  async open(): Promise<void> {
+    await migrate({ exec: async (exec) => { await this.#send({ exec }) }, query: (text) => this.#send({ text, params: [], sync: false }) });
+  }
+
+  query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]> {
+    return this.#send({ text, params, sync: this.#power && lane === "append" });
+  }
+  hint(runId: string): void { for (const wake of this.#listeners) queueMicrotask(() => wake(runId)) }
+  async listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> {
+    this.#listeners.add(wake);
+    return async () => { this.#listeners.delete(wake) };
+  }
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    if (this.#dead === undefined) await this.#send({ close: true }).catch(() => undefined);
+    this.#dead ??= new StoreError("STORE_UNAVAILABLE", "the embedded database is closed", "none");
+    await this.#worker.terminate();
+    await this.#unlock();
+  }
+
+  /** The thread keeps the process alive only while it owes an answer. */
+  #send(ask: { exec: string } | { text: string; params: readonly unknown[]; sync: boolean } | { close: true }): Promise<readonly Row[]> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#worker.ref();
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, ...ask });
+    });
+  }
+
+  #onAnswer(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    if ("rows" in answer) waiting?.resolve(answer.rows);
+    else waiting?.reject(fromDatabase(answer.error));
+  }
+
+  #die(error: StoreError): void {
+    this.#dead ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#dead);
+    this.#waiting.clear();
+  }
+}
+
+/** What PGlite said, as ours. One process and no network: what fails has not been committed. */
+function fromDatabase({ message, code }: { readonly message: string; readonly code?: string }): StoreError {
+  if (code === "53100" || /no space left|ENOSPC/i.test(message)) return new StoreError("DISK_FULL", `the disk is full: ${message}`, "none", code);
+  return new StoreError(code === undefined ? "STORE_OPEN_FAILED" : "STORE_FAILED", message, "none", code);
+}

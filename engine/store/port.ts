@@ -1,0 +1,232 @@
+/**
+ * What the engine needs from a database, and nothing else (design 3.4). Arguments and answers are plain data, so that
+ * the port can be served over a socket. Three adapters keep one contract suite: memory, PGlite, PostgreSQL.
+ *
+ * Errors: an adapter throws StoreError. `outcome: "none"` means certainly not committed; `"unknown"` means the
+ * connection died and the statement may or may not have run: settle with `standing` before going on.
+ * Instants are milliseconds since 1970 on the database's clock.
+ */
+
+export type RunState =
+  | "scheduled" | "pending" | "running" | "waiting" | "paused" | "cancelling" | "parked"
+  | "completed" | "failed" | "cancelled" | "crashed";
+export const TERMINAL_STATES: readonly RunState[] = ["completed", "failed", "cancelled", "crashed"];
+
+/** One append of one run: `count` events from `firstSeq` on, as the text of a JSON array. */
+export interface HistoryRow {
+  readonly runId: string;
+  readonly firstSeq: number;
+  readonly count: number;
+  /** A UUID made by the writer, the same on every resend of this append. */
+  readonly appendId: string;
+  readonly epoch: number;
+  readonly events: string;
+}
+/** A row on its way: it lands only if the row at `previousSeq` is of my epoch and ends where this one begins. */
+export interface AppendRow extends HistoryRow {
+  /** first_seq of the row before, which must be the writer's own (or its RunClaimed / RunStarted). */
+  readonly previousSeq: number;
+  /** The append is refused until the database's clock has reached this instant (timers never fire early). */
+  readonly notBefore?: number;
+}
+/** What an append changes in the run's row. At most one per run and call, only together with its AppendRow. */
+export interface Change {
+  readonly runId: string;
+  readonly state?: RunState;
+  /** Give the run up: the events end in RunReleased, RunParked or a terminal event. */
+  readonly release?: boolean;
+  /** With release: when a worker must look again; absent = only when mail comes. */
+  readonly wakeAt?: number;
+  /** Mail consumed up to this n. */
+  readonly mailRead?: number;
+  /** Deaths without progress; set to 0 at the first delivery after a claim. */
+  readonly crashes?: number;
+  /** Error code: park the run. `null` unparks. */
+  readonly parked?: string | null;
+  /** A code version that may not claim the run again. */
+  readonly excludeVersion?: string;
+}
+export interface NewRun {
+  readonly runId: string;
+  readonly workflow: string;
+  readonly name: string;
+  /** The user's id, unique per workflow. */
+  readonly idempotencyKey?: string;
+  /** entry file + workflow + input hash + #n: how a script finds the run that it left. */
+  readonly scriptKey?: string;
+  readonly file?: string;
+  readonly pool: string;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  readonly codeVersion: string;
+  readonly parentId?: string;
+  readonly rootId?: string;
+  /** Present: created and claimed in the same commit (events = RunStarted + RunClaimed, epoch 1). */
+  readonly worker?: string;
+  /** Without worker: when it may be claimed; absent = at once. */
+  readonly readyAt?: number;
+  readonly appendId: string;
+  readonly count: number;
+  readonly events: string;
+  /** Frees the idempotency key of the run that holds it now, in the same commit (`ifExists: "replace"`). */
+  readonly replace?: boolean;
+}
+/** `mine`: this very append had landed before (a resend). `exists`: `runId` says which run holds the id. */
+export interface CreateAnswer { readonly result: "created" | "mine" | "exists"; readonly runId: string }
+
+export interface ClaimRequest {
+  readonly worker: string;
+  readonly pools: readonly string[];
+  readonly codeVersion: string;
+  readonly limit: number;
+  readonly claimId: string;
+  /** Only workflows that this process has loaded. Absent = any. */
+  readonly workflows?: readonly string[];
+  /** Only these runs, or runs whose root is one of these. Absent = any. */
+  readonly runs?: readonly string[];
+  /** Named runs are claimed though nothing is due yet, parked ones too: a person resumes them. */
+  readonly evenIfNotReady?: boolean;
+}
+/** A row comes back only if its RunClaimed is in the log, at seq `head`. */
+export interface Claimed {
+  readonly runId: string; readonly workflow: string; readonly epoch: number; readonly head: number;
+  readonly mailHead: number; readonly crashes: number;
+}
+export interface Mail {
+  readonly runId: string; readonly n: number; readonly dedupe: string; readonly kind: string;
+  /** JSON text, or null. */
+  readonly payload: string | null;
+}
+export interface Post {
+  readonly runId: string;
+  /** Mail with the same key for the same run is accepted once. */
+  readonly dedupe: string;
+  readonly kind: string;
+  readonly payload: string | null;
+  /** Also wakes a run that is paused or parked. */
+  readonly control?: boolean;
+}
+export type PostAnswer = "ok" | "duplicate" | "finished" | "no_run";
+
+/** The runs row: a projection of history up to `asOf`, and the claim's index. */
+export interface RunRow {
+  readonly runId: string; readonly workflow: string; readonly name: string; readonly state: RunState;
+  readonly asOf: number; readonly epoch: number; readonly owner: string | null; readonly ownerAlive: boolean;
+  readonly crashes: number; readonly readyAt: number | null; readonly parked: string | null;
+  readonly mailHead: number; readonly mailRead: number; readonly pool: string; readonly priority: number;
+  readonly tags: readonly string[]; readonly codeVersion: string; readonly file: string | null;
+  readonly idempotencyKey: string | null; readonly scriptKey: string | null;
+  readonly parentId: string | null; readonly rootId: string | null;
+  readonly createdAt: number; readonly startedAt: number | null; readonly endedAt: number | null;
+}
+export interface RunFilter {
+  readonly states?: readonly RunState[];
+  readonly workflow?: string;
+  readonly tag?: string;
+  /** Exactly this run name. */
+  readonly name?: string;
+  readonly idempotencyKey?: string;
+  readonly scriptKey?: string;
+  readonly idPrefix?: string;
+  readonly parked?: boolean;
+  /** Keyset: only runs older than this id (newest first). */
+  readonly before?: string;
+  /** At most 1000; default 100. */
+  readonly limit?: number;
+}
+export interface LogLine {
+  readonly runId: string;
+  /** The event that the line follows; the order within one seq is the order of writing. */
+  readonly seq: number;
+  readonly at: number;
+  readonly level: "debug" | "info" | "warn" | "error" | "critical";
+  readonly message: string;
+  /** Key of the task that wrote it, if one did. */
+  readonly key?: string;
+  readonly attempt?: number;
+  /** JSON text. */
+  readonly data?: string;
+}
+export interface SourceVersion {
+  readonly codeVersion: string;
+  /** path relative to the package root -> hash of its content. */
+  readonly files: { readonly [path: string]: string };
+}
+export interface WorkerInfo {
+  readonly worker: string; readonly leaseUntil: number; readonly alive: boolean;
+  readonly pools: readonly string[]; readonly info: { readonly [key: string]: string | number };
+}
+export interface StoreSize {
+  readonly bytes: number;
+  readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[];
+}
+
+export interface Store {
+  readonly kind: "memory" | "pglite" | "postgres";
+  /** Where the data is, without a password: a directory, `memory:`, or host and database. */
+  readonly location: string;
+
+  create(run: NewRun): Promise<CreateAnswer>;
+  /** Rows of many runs in one commit, at most one per run. Returns the run ids whose row landed; the rest were refused. */
+  append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly Post[]): Promise<readonly string[]>;
+  /** Who stands at these places? Asked after a refusal or an unknown outcome; nothing comes back for an empty place. */
+  standing(places: readonly { readonly runId: string; readonly firstSeq: number }[]):
+    Promise<readonly { readonly runId: string; readonly firstSeq: number; readonly appendId: string }[]>;
+  /** Rows of one run in order, from the row that holds `fromSeq` (1 = all). */
+  read(runId: string, fromSeq: number): Promise<readonly HistoryRow[]>;
+
+  claim(request: ClaimRequest): Promise<readonly Claimed[]>;
+  /** What the database believes this worker holds. */
+  owned(worker: string): Promise<readonly { readonly runId: string; readonly epoch: number }[]>;
+  /** My runs that I must look at: ready_at has come (mail, a timer of a hot run). Clears ready_at of those returned. */
+  due(worker: string): Promise<readonly { readonly runId: string; readonly mailHead: number }[]>;
+  post(mail: Post): Promise<PostAnswer>;
+  /** Mail of one run with n > after, in order. */
+  mail(runId: string, after: number): Promise<readonly Mail[]>;
+
+  register(worker: string, ttlMs: number, pools: readonly string[],
+    info: { readonly [key: string]: string | number }): Promise<void>;
+  /** false = the lease has lapsed and can never be renewed. Answers the database's clock too. */
+  heartbeat(worker: string, ttlMs: number): Promise<{ readonly alive: boolean; readonly now: number }>;
+  /** Ends a lease at once: the worker goes. */
+  retire(worker: string): Promise<void>;
+  workers(): Promise<readonly WorkerInfo[]>;
+  /** Every run whose owner has no live lease becomes ready (crashes + 1, backoff) or parked QUARANTINED at maxCrashes. */
+  sweep(maxCrashes: number, limit: number, sweepId: string):
+    Promise<readonly { readonly runId: string; readonly state: RunState }[]>;
+  /** For the holder of an embedded directory: no other worker lives; end all leases and free their runs, uncounted. */
+  recover(sweepId: string): Promise<number>;
+
+  run(runId: string): Promise<RunRow | undefined>;
+  listRuns(filter: RunFilter): Promise<readonly RunRow[]>;
+
+  writeLogs(lines: readonly LogLine[]): Promise<void>;
+  readLogs(runId: string, after?: { readonly seq: number; readonly index: number }): Promise<readonly LogLine[]>;
+  /** Content-addressed: writing the same hash again only touches it. */
+  putPayloads(payloads: readonly { readonly hash: string; readonly text: string }[]): Promise<void>;
+  getPayloads(hashes: readonly string[]): Promise<readonly { readonly hash: string; readonly text: string }[]>;
+  putSources(version: SourceVersion, files: readonly { readonly hash: string; readonly text: string }[]): Promise<void>;
+  getSources(codeVersion: string): Promise<{ readonly [path: string]: string } | undefined>;
+
+  /** Calls back when another process may have made work or mail: a hint, never the truth. Returns the unsubscriber. */
+  listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>>;
+  now(): Promise<number>;
+  size(): Promise<StoreSize>;
+  /** Recomputes nothing itself: pages through all runs for `reprise db verify`. Deletes everything: `reset`. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A failure of the database. `code` is a code of docs/errors; `sqlState` what PostgreSQL said. */
+export class StoreError extends Error {
+  readonly code: string;
+  readonly outcome: "none" | "unknown";
+  readonly sqlState: string | undefined;
+  constructor(code: string, message: string, outcome: "none" | "unknown", sqlState?: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "StoreError";
+    this.code = code;
+    this.outcome = outcome;
+    this.sqlState = sqlState;
+  }
+}

@@ -1,0 +1,195 @@
+/** The port over SQL: the same statements on every driver, arrays as JSON text. */
+import { statement } from "./statements.ts";
+import type {
+  AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LogLine, Mail, NewRun, Post, PostAnswer, RunFilter, RunRow,
+  RunState, SourceVersion, Store, StoreSize, WorkerInfo,
+} from "./port.ts";
+
+export type Row = { readonly [column: string]: unknown };
+/** A database connection as the store needs it. Every call is one autocommit statement; failures are StoreErrors. */
+export interface SqlDriver {
+  readonly kind: "pglite" | "postgres";
+  readonly location: string;
+  /** `lane` "append" has connections of its own, so that nothing slow stands before an append. */
+  query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]>;
+  /** Tells other processes, after the commit, that there may be something to do. */
+  hint(runId: string): void;
+  listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+const CREATE = "select * from create_run($1::text::json)";
+const PLAIN = "select run_id from append_plain($1)";
+const APPEND = "select run_id from append_rows($1, $2, $3)";
+const CLAIM = "select * from claim_runs($1, $2, $3, $4::integer, $5::text::uuid, $6, $7, $8::boolean)";
+const POST = "select post_mail($1, $2, $3, $4, $5::boolean) as answer";
+const SWEEP = "select * from sweep_runs($1::integer, $2::integer, $3::text::uuid, $4::boolean)";
+
+export class SqlStore implements Store {
+  readonly #driver: SqlDriver;
+  constructor(driver: SqlDriver) { this.#driver = driver }
+  get kind(): "pglite" | "postgres" { return this.#driver.kind }
+  get location(): string { return this.#driver.location }
+
+  async create(run: NewRun): Promise<CreateAnswer> {
+    const [answer] = await this.#ask(CREATE, [JSON.stringify({ ...run, tags: JSON.stringify(run.tags) })]);
+    if (answer === undefined) throw new Error("corrupt answer: create gave no row");
+    const result = text(answer["result"]) as CreateAnswer["result"]; // the three words of create_run
+    if (result === "created" && run.worker === undefined) this.#driver.hint(run.runId);
+    return { result, runId: text(answer["run_id"]) };
+  }
+
+  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly Post[]): Promise<readonly string[]> {
+    const wire = JSON.stringify(rows.map((row) => ({ r: row.runId, s: row.firstSeq, c: row.count, a: row.appendId, e: row.epoch,
+      v: row.events, pf: row.previousSeq, nb: row.notBefore })));
+    const plain = changes.length === 0 && mail.length === 0;
+    const landed = plain ? await this.#driver.query(PLAIN, [wire], "append")
+      : await this.#driver.query(APPEND, [wire, JSON.stringify(changes.map(changeWire)), JSON.stringify(mail.map(mailWire))], "append");
+    for (const change of changes) if (change.release) this.#driver.hint(change.runId);
+    return landed.map((row) => text(row["run_id"]));
+  }
+
+  async standing(places: readonly { readonly runId: string; readonly firstSeq: number }[]):
+    Promise<readonly { readonly runId: string; readonly firstSeq: number; readonly appendId: string }[]> {
+    const wire = JSON.stringify(places.map(({ runId, firstSeq }) => ({ r: runId, s: firstSeq })));
+    const rows = await this.#ask(statement("standing"), [wire]);
+    return rows.map((row) => ({ runId: text(row["run_id"]), firstSeq: number(row["first_seq"]), appendId: text(row["append_id"]) }));
+  }
+
+  async read(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> {
+    const rows = await this.#ask(statement("read"), [runId, fromSeq]);
+    return rows.map((row) => ({ runId, firstSeq: number(row["first_seq"]), count: number(row["count"]),
+      appendId: text(row["append_id"]), epoch: number(row["epoch"]), events: text(row["events"]) }));
+  }
+
+  async claim(request: ClaimRequest): Promise<readonly Claimed[]> {
+    const rows = await this.#ask(CLAIM, [request.worker, JSON.stringify(request.pools), request.codeVersion, request.limit,
+      request.claimId, json(request.workflows), json(request.runs), request.evenIfNotReady ?? false]);
+    return rows.map((row) => ({ runId: text(row["run_id"]), workflow: text(row["workflow"]), epoch: number(row["epoch"]),
+      head: number(row["head"]), mailHead: number(row["mail_head"]), crashes: number(row["crashes"]) }));
+  }
+
+  async owned(worker: string): Promise<readonly { readonly runId: string; readonly epoch: number }[]> {
+    return (await this.#ask(statement("owned"), [worker])).map((row) => ({ runId: text(row["run_id"]), epoch: number(row["epoch"]) }));
+  }
+  async due(worker: string): Promise<readonly { readonly runId: string; readonly mailHead: number }[]> {
+    return (await this.#ask(statement("due"), [worker])).map((row) => ({ runId: text(row["run_id"]), mailHead: number(row["mail_head"]) }));
+  }
+  async post(mail: Post): Promise<PostAnswer> {
+    const [row] = await this.#ask(POST, [mail.runId, mail.dedupe, mail.kind, mail.payload, mail.control ?? false]);
+    this.#driver.hint(mail.runId);
+    return text(row?.["answer"]) as PostAnswer; // the four words of post_mail
+  }
+  async mail(runId: string, after: number): Promise<readonly Mail[]> {
+    return (await this.#ask(statement("mail"), [runId, after])).map((row) => ({ runId, n: number(row["n"]), dedupe: text(row["dedupe"]),
+      kind: text(row["kind"]), payload: maybeText(row["payload"]) }));
+  }
+
+  async register(worker: string, ttlMs: number, pools: readonly string[], info: WorkerInfo["info"]): Promise<void> {
+    await this.#ask(statement("register"), [worker, ttlMs, JSON.stringify(pools), JSON.stringify(info)]);
+  }
+  async heartbeat(worker: string, ttlMs: number): Promise<{ readonly alive: boolean; readonly now: number }> {
+    const [row] = await this.#ask(statement("heartbeat"), [worker, ttlMs]);
+    return { alive: row?.["alive"] === true, now: number(row?.["now"]) };
+  }
+  async retire(worker: string): Promise<void> { await this.#ask(statement("retire"), [worker]) }
+  async workers(): Promise<readonly WorkerInfo[]> {
+    return (await this.#ask(statement("workers"), [])).map((row) => ({ worker: text(row["worker_id"]),
+      leaseUntil: number(row["lease_until"]), alive: row["alive"] === true,
+      // Written by register() as a list of names and an object of plain values.
+      pools: JSON.parse(text(row["pools"])) as string[], info: JSON.parse(text(row["info"])) as WorkerInfo["info"] }));
+  }
+  async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string; readonly state: RunState }[]> {
+    const rows = await this.#ask(SWEEP, [maxCrashes, limit, sweepId, true]);
+    for (const row of rows) this.#driver.hint(text(row["run_id"]));
+    return rows.map((row) => ({ runId: text(row["run_id"]), state: stateOf(row) }));
+  }
+  async recover(sweepId: string): Promise<number> {
+    await this.#ask(statement("retire-all"), []);
+    return (await this.#ask(SWEEP, [0, 1_000_000, sweepId, false])).length;
+  }
+
+  async run(runId: string): Promise<RunRow | undefined> {
+    const [row] = await this.#list({ limit: 1 }, runId);
+    return row;
+  }
+  listRuns(filter: RunFilter): Promise<readonly RunRow[]> { return this.#list(filter, null) }
+
+  async writeLogs(lines: readonly LogLine[]): Promise<void> {
+    const wire = lines.map((line) => ({ r: line.runId, s: line.seq, t: line.at, l: line.level, m: withoutNul(line.message), k: line.key,
+      n: line.attempt, d: line.data === undefined ? undefined : withoutNul(line.data) }));
+    await this.#ask(statement("write-logs"), [JSON.stringify(wire)]);
+  }
+  async readLogs(runId: string): Promise<readonly LogLine[]> {
+    return (await this.#ask(statement("read-logs"), [runId])).map((row) => ({
+      runId, seq: number(row["seq"]), at: number(row["at"]), message: text(row["message"]),
+      level: text(row["level"]) as LogLine["level"], // as writeLogs() stored it
+      ...(row["key"] !== null && { key: text(row["key"]) }), ...(row["attempt"] !== null && { attempt: number(row["attempt"]) }),
+      ...(row["data"] !== null && { data: text(row["data"]) }),
+    }));
+  }
+  async putPayloads(payloads: readonly { readonly hash: string; readonly text: string }[]): Promise<void> {
+    await this.#ask(statement("put-payloads"), [JSON.stringify(payloads)]);
+  }
+  async getPayloads(hashes: readonly string[]): Promise<readonly { readonly hash: string; readonly text: string }[]> {
+    const rows = await this.#ask(statement("get-payloads"), [JSON.stringify(hashes)]);
+    return rows.map((row) => ({ hash: text(row["hash"]), text: text(row["text"]) }));
+  }
+  async putSources(version: SourceVersion, files: readonly { readonly hash: string; readonly text: string }[]): Promise<void> {
+    await this.#ask(statement("put-files"), [JSON.stringify(files)]);
+    await this.#ask(statement("put-sources"), [version.codeVersion, JSON.stringify(version.files)]);
+  }
+  async getSources(codeVersion: string): Promise<{ readonly [path: string]: string } | undefined> {
+    const rows = await this.#ask(statement("get-sources"), [codeVersion]);
+    return rows.length === 0 ? undefined : Object.fromEntries(rows.map((row) => [text(row["path"]), text(row["text"])]));
+  }
+
+  listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> { return this.#driver.listen(wake) }
+  async now(): Promise<number> { return number((await this.#ask(statement("now"), []))[0]?.["now"]) }
+  async size(): Promise<StoreSize> {
+    const tables = (await this.#ask(statement("size"), [])).map((row) =>
+      ({ name: text(row["name"]), rows: number(row["rows"]), bytes: number(row["bytes"]) }));
+    return { bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0), tables };
+  }
+  async reset(): Promise<void> { await this.#ask(statement("reset"), []) }
+  close(): Promise<void> { return this.#driver.close() }
+
+  #ask(query: string, params: readonly unknown[]): Promise<readonly Row[]> { return this.#driver.query(query, params) }
+
+  async #list(filter: RunFilter, runId: string | null): Promise<readonly RunRow[]> {
+    const rows = await this.#ask(statement("list-runs"), [json(filter.states), filter.workflow ?? null, filter.tag ?? null,
+      filter.name ?? null, filter.idempotencyKey ?? null, filter.scriptKey ?? null, filter.idPrefix ?? null, filter.parked ?? null,
+      filter.before ?? null, Math.min(1000, filter.limit ?? 100), runId]);
+    return rows.map(runRow);
+  }
+}
+
+function changeWire(change: Change): object {
+  return { r: change.runId, st: change.state, rel: change.release ?? false, wk: change.wakeAt, ml: change.mailRead, cr: change.crashes,
+    pk: change.parked ?? undefined, up: change.parked === null, nv: change.excludeVersion };
+}
+function mailWire(mail: Post): object {
+  return { to: mail.runId, k: mail.dedupe, kd: mail.kind, v: mail.payload, ct: mail.control ?? false };
+}
+function json(list: readonly string[] | undefined): string | null { return list === undefined ? null : JSON.stringify(list) }
+/** PostgreSQL's text has no NUL; in a log line it is worth nothing. */
+function withoutNul(line: string): string { return line.replaceAll("\0", "\\0").replaceAll("\\u0000", "\\\\0") }
+
+function runRow(row: Row): RunRow {
+  return {
+    runId: text(row["run_id"]), workflow: text(row["workflow"]), name: text(row["name"]), state: stateOf(row), asOf: number(row["as_of"]),
+    epoch: number(row["epoch"]), owner: maybeText(row["owner"]), ownerAlive: row["owner_alive"] === true, crashes: number(row["crashes"]),
+    readyAt: maybeNumber(row["ready_at"]), parked: maybeText(row["parked"]), mailHead: number(row["mail_head"]),
+    mailRead: number(row["mail_read"]), pool: text(row["pool"]), priority: number(row["priority"]),
+    tags: JSON.parse(text(row["tags"])) as string[], // written by create() as a list of names
+    codeVersion: text(row["code_version"]), file: maybeText(row["file"]), idempotencyKey: maybeText(row["idempotency_key"]),
+    scriptKey: maybeText(row["script_key"]), parentId: maybeText(row["parent_id"]), rootId: maybeText(row["root_id"]),
+    createdAt: number(row["created_at"]), startedAt: maybeNumber(row["started_at"]), endedAt: maybeNumber(row["ended_at"]),
+  };
+}
+
+function stateOf(row: Row): RunState { return text(row["state"]) as RunState } // only our own statements write it
+function text(value: unknown): string { return String(value) }
+function maybeText(value: unknown): string | null { return value === null || value === undefined ? null : String(value) }
+function number(value: unknown): number { return Number(value) }
+function maybeNumber(value: unknown): number | null { return value === null || value === undefined ? null : Number(value) }

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+/** Composition root of the command line: parse, dispatch, and one place where errors become exit codes. */
+import { Command, CommanderError } from "commander";
+import { addAbout, packageVersion } from "./about.ts";
+import { addDb } from "./db.ts";
+import { exitCodeOf, sayError } from "./output.ts";
+import { addReplay } from "./replay.ts";
+import { addResume } from "./resume.ts";
+import { addRun } from "./run.ts";
+import { addRuns } from "./runs.ts";
+import { addWhy } from "./why.ts";
+
+const program = new Command("reprise")
+  .description("Durable execution: ordinary TypeScript that survives kill -9 and replays exactly.")
+  .version(packageVersion()).showSuggestionAfterError().showHelpAfterError("(reprise --help lists the commands)")
+  .exitOverride();
+for (const add of [addRun, addResume, addRuns, addReplay, addWhy, addDb, addAbout]) add(program);
+for (const command of program.commands) overrideExit(command);
+
+function overrideExit(command: Command): void {
+  command.exitOverride().showSuggestionAfterError();
+  for (const inner of command.commands) overrideExit(inner);
+}
+
+async function main(): Promise<void> {
+  try { await program.parseAsync() } catch (error) {
+    if (error instanceof CommanderError) { process.exitCode = error.exitCode === 0 ? 0 : 2; return }
+    sayError(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+void main();

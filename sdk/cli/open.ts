@@ -1,0 +1,82 @@
+/** Opens what commands work on: the configured database, users' files, a run by whatever a person calls it. */
+import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunRow, type WorkflowSpec } from "../../engine/index.ts";
+import { databaseSetting, packageRoot } from "../config.ts";
+import { consoleObserver } from "../console.ts";
+import { definedWorkflows, setLoading, workflowNames, workflowSpec } from "../registry.ts";
+import { loadUserModules } from "./user-modules.ts";
+
+/** Runs `work` with an engine on the configured database, and closes it. */
+export async function withEngine<T>(claims: "all" | "own" | "none", work: (engine: RunEngine) => Promise<T>): Promise<T> {
+  const engine = await openRunEngine({
+    database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(), claims,
+  });
+  try { return await work(engine) } finally { await engine.close(30_000) }
+}
+
+/** Imports a user's file for its definitions; a top-level call in it is refused and what stands above is kept. */
+export async function loadFile(file: string): Promise<void> {
+  const path = userFile(file);
+  setLoading(true);
+  try { await importUserFile(path) } catch (error) {
+    if (!(error instanceof RepriseError && error.code === "RUN_WHILE_LOADING")) throw error;
+  } finally { setLoading(false) }
+}
+
+/** Imports a user's file as the program. */
+export async function importUserFile(path: string): Promise<void> {
+  loadUserModules();
+  await import(pathToFileURL(path).href);
+}
+
+/** The real path of a file that a user named. @throws FILE_NOT_FOUND */
+export function userFile(file: string): string {
+  const path = resolve(file);
+  if (existsSync(path)) return realpathSync(path);
+  throw new RepriseError("FILE_NOT_FOUND", `there is no file ${path}`, "Give the path of a .ts, .js or .mjs file.");
+}
+
+/** The code of a run's workflow; its recorded file is loaded if need be. @throws WORKFLOW_NOT_LOADED */
+export async function codeOf(row: RunRow, files: readonly string[] = []): Promise<WorkflowSpec> {
+  for (const file of files) await loadFile(file);
+  if (workflowSpec(row.workflow) === undefined && row.file !== null) {
+    const path = resolve(packageRoot(), row.file);
+    if (existsSync(path)) await loadFile(path);
+  }
+  const found = workflowSpec(row.workflow);
+  if (found !== undefined) return found;
+  const loaded = definedWorkflows().map(({ name }) => name).join(", ") || "none";
+  throw new RepriseError("WORKFLOW_NOT_LOADED", `run '${row.name}' is of workflow '${row.workflow}', which no loaded file ` +
+    `defines (recorded file: ${row.file ?? "unknown"}; loaded workflows: ${loaded})`, "Name its file on the command line.");
+}
+
+/** A run by id, unique id prefix, run name, own id, `-1` (the last) or `@failed`. @throws RUN_NOT_FOUND, AMBIGUOUS_RUN */
+export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow> {
+  if (/^-\d+$/.test(wanted)) {
+    const back = -Number(wanted);
+    const rows = await engine.list({ limit: back });
+    return one(rows.slice(back - 1), wanted);
+  }
+  if (wanted === "@failed") return one((await engine.list({ states: ["failed"], limit: 1 })), wanted);
+  const exact = await engine.store.run(wanted);
+  if (exact !== undefined) return exact;
+  const named = await engine.list({ name: wanted, limit: 2 });
+  if (named.length > 0) return one(named, wanted);
+  const keyed = await engine.list({ idempotencyKey: wanted, limit: 2 });
+  if (keyed.length > 0) return one(keyed, wanted);
+  return one(await engine.list({ idPrefix: wanted.toUpperCase(), limit: 2 }), wanted);
+}
+
+function one(rows: readonly RunRow[], wanted: string): RunRow {
+  const [first, second] = rows;
+  if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`, "List them: reprise runs ls");
+  if (second !== undefined) throw new RepriseError("AMBIGUOUS_RUN",
+    `'${wanted}' could be ${first.runId} (${first.name}) or ${second.runId} (${second.name})`, "Give more of the id.");
+  return first;
+}
+
+export function hasEnded(row: RunRow): boolean { return TERMINAL_STATES.includes(row.state) }
+/** What a person calls the state: parked stands above what the run was doing. */
+export function stateOf(row: RunRow): string { return row.parked === null ? row.state : "parked" }

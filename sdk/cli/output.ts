@@ -1,0 +1,75 @@
+/** What the command line prints: results on stdout, all else on stderr; tables for people, JSON for programs. */
+import { styleText } from "node:util";
+import { originals, RepriseError } from "../../engine/index.ts";
+
+/** How results are to be printed. */
+export interface Style { readonly json?: boolean; readonly jsonl?: boolean; readonly quiet?: boolean }
+
+export function out(text: string): void { process.stdout.write(`${text}\n`) }
+export function say(text: string): void { process.stderr.write(`${text}\n`) }
+/** One document and nothing else. */
+export function outJson(value: unknown): void { out(JSON.stringify(value, plain, 2)) }
+/** One line of a stream. */
+export function outJsonLine(value: unknown): void { out(JSON.stringify(value, plain)) }
+
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Map) return Object.fromEntries(value);
+  return value instanceof Set ? [...value] : value;
+}
+
+/** Rows under a header, columns as wide as their widest cell; no border, so that it can be cut and pasted. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+  return [bold(line(header)), ...rows.map(line)].join("\n");
+}
+
+export function bold(text: string): string { return colours() ? styleText("bold", text) : text }
+export function dim(text: string): string { return colours() ? styleText("dim", text) : text }
+function colours(): boolean { return process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined }
+
+/** `2026-11-21 14:52:32`, local time. */
+export function when(at: number | null): string {
+  if (at === null) return "-";
+  const date = new originals.Date(at);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+    `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+const EXITS: { readonly [code: string]: number } = {
+  USAGE: 2, INPUT_INVALID: 2, INVALID_OPTION: 2, INVALID_NAME: 2, INVALID_DURATION: 2, INVALID_DATABASE: 2, INVALID_CONFIG: 2,
+  INVALID_RUN_NAME: 2, NO_SUCH_EVENT: 2, FILE_NOT_LOADED: 2, UNSERIALIZABLE: 2, REPLAY_DIVERGED: 3, NOT_DETERMINISTIC: 3,
+  RUN_NOT_FOUND: 4, FILE_NOT_FOUND: 4, WORKFLOW_NOT_LOADED: 4, STORE_LOCKED: 5, STORE_UNAVAILABLE: 5, STORE_READ_ONLY: 5,
+  STORE_OPEN_FAILED: 5, DISK_FULL: 5, HISTORY_CORRUPT: 1, RUN_CANCELLED: 6, CANCELLED: 6, TIMED_OUT: 6, RUN_EXISTS: 7, RUN_ENDED: 7,
+  AMBIGUOUS_RUN: 7, MIGRATION_NEEDED: 8, SCHEMA_NEWER: 8,
+};
+
+/** The exit code that an error means (docs/cli.md). */
+export function exitCodeOf(error: unknown): number {
+  const code = codeOf(error);
+  return code === undefined ? 1 : EXITS[code] ?? 1;
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  return error.code;
+}
+
+/** Prints an error for a person: what happened, why, the next step, the page. */
+export function sayError(error: unknown): void {
+  const code = codeOf(error);
+  if (error instanceof RepriseError) {
+    say(`${red("error")} ${code}: ${error.message}`);
+    if (error.cause instanceof Error && error.cause.stack !== undefined) say(dim(`  caused by ${error.cause.stack}`));
+    if (error.hint !== "") say(`  ${error.hint}`);
+    say(dim(`  ${error.docs}`));
+  } else if (error instanceof Error) say(`${red("error")} ${code === undefined ? "" : `${code}: `}${error.stack ?? error.message}`);
+  else say(`${red("error")} ${String(error)}`);
+}
+
+function red(text: string): string {
+  return process.stderr.isTTY && process.env["NO_COLOR"] === undefined ? styleText("red", text) : text;
+}

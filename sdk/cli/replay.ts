@@ -1,0 +1,100 @@
+/** `reprise replay <run|file>` and `reprise check`: does the code on disk still match what was recorded? */
+import { existsSync, readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { rehearse, RepriseError, type Event, type RunEngine, type RunRow } from "../../engine/index.ts";
+import { codeOf, findRun, hasEnded, loadFile, withEngine } from "./open.ts";
+import { out, outJson, say, type Style } from "./output.ts";
+import { wholeNumber } from "./runs.ts";
+
+export function addReplay(program: Command): void {
+  program.command("replay").argument("<run|file>", "a run, or an exported history").argument("[files...]", "files with the workflow")
+    .description("replay a run against the code on disk, with no effect on anything")
+    .option("--check", "only the verdict, as exit code 0 or 3").option("--json")
+    .action(async (wanted: string, files: string[], options: Style & { check?: boolean }) => { await replay(wanted, files, options) });
+  program.command("check").argument("[files...]", "files with the workflows")
+    .description("replay every open run, and a sample of ended ones, against the code on disk")
+    .option("--workflow <name>").option("--sample <n>", "ended runs to replay too", wholeNumber, 20).option("--json")
+    .action(async (files: string[], options: Style & { workflow?: string; sample: number }) => { await check(files, options) });
+}
+
+async function replay(wanted: string, files: readonly string[], options: Style & { check?: boolean }): Promise<void> {
+  const { runId, name, workflow, events } = existsSync(wanted) ? await fromFile(wanted, files) : await fromStore(wanted, files);
+  const found = await rehearse(runId, workflow, events);
+  if (options.json) outJson({ run: runId, ...found });
+  else if (found.ok && !options.check) out(`Run '${name}': ${events.length} events replayed, every decision the same` +
+    (found.decisions.length > 0 ? `; the code would go on with ${found.decisions.map((decision) => decision.key).join(", ")}` : ""));
+  if (!found.ok) throw diverged(name, found.diff);
+}
+
+function diverged(name: string, diff: string | undefined): RepriseError {
+  return new RepriseError("REPLAY_DIVERGED", `run '${name}' does not match the code on disk\n${diff ?? ""}`,
+    "Undo the edit, or let a worker with the old code finish the run.");
+}
+
+async function fromStore(wanted: string, files: readonly string[]): Promise<Recorded> {
+  return withEngine("none", async (engine) => {
+    const row = await findRun(engine, wanted);
+    return { runId: row.runId, name: row.name, workflow: await codeOf(row, files), events: await engine.history(row.runId) };
+  });
+}
+interface Recorded {
+  readonly runId: string; readonly name: string; readonly workflow: Parameters<typeof rehearse>[1]; readonly events: readonly Event[];
+}
+
+async function fromFile(path: string, files: readonly string[]): Promise<Recorded> {
+  let document: { readonly format?: string; readonly run?: RunRow; readonly events?: readonly Event[] };
+  try { document = JSON.parse(readFileSync(path, "utf8")) } catch (error) {
+    throw new RepriseError("USAGE", `${path} is not JSON: ${String(error)}`, "Give what `reprise runs export` wrote.");
+  }
+  const { format, run, events } = document;
+  if (format !== "reprise/history/1" || run === undefined || events === undefined) {
+    throw new RepriseError("USAGE", `${path} is not an exported history`, "Give what `reprise runs export` wrote.");
+  }
+  return { runId: run.runId, name: run.name, workflow: await codeOf(run, files), events };
+}
+
+interface Verdict { readonly run: string; readonly name: string; readonly workflow: string; readonly ok: boolean; readonly diff?: string }
+
+async function check(files: readonly string[], options: Style & { workflow?: string; sample: number }): Promise<void> {
+  for (const file of files) await loadFile(file);
+  const { verdicts, unloaded } = await withEngine("none", (engine) => checkAll(engine, files, options));
+  const bad = verdicts.filter((verdict) => !verdict.ok);
+  if (options.json) outJson({ checked: verdicts.length, unloaded, diverged: bad });
+  else {
+    out(`${verdicts.length} runs replayed, ${bad.length} diverged`);
+    if (unloaded > 0) say(`${unloaded} runs were left out: no file defines their workflow; name it on the command line`);
+    for (const [diff, group] of grouped(bad)) out(`\n${group.length} ${group.length === 1 ? "run" : "runs"} ` +
+      `(${group.slice(0, 3).map((verdict) => verdict.name).join(", ")}${group.length > 3 ? ", ..." : ""})\n${diff}`);
+  }
+  const [first] = bad;
+  if (first !== undefined) throw diverged(first.name, first.diff);
+}
+
+async function checkAll(engine: RunEngine, files: readonly string[], options: { workflow?: string; sample: number }):
+  Promise<{ readonly verdicts: readonly Verdict[]; readonly unloaded: number }> {
+  const verdicts: Verdict[] = [];
+  let unloaded = 0, sampled = 0, before: string | undefined;
+  for (;;) {
+    const rows = await engine.list({ limit: 200, ...(options.workflow && { workflow: options.workflow }), ...(before && { before }) });
+    for (const row of rows) {
+      if (hasEnded(row) && sampled++ >= options.sample) continue;
+      try {
+        const found = await rehearse(row.runId, await codeOf(row, files), await engine.history(row.runId));
+        verdicts.push({ run: row.runId, name: row.name, workflow: row.workflow, ok: found.ok, ...(found.diff && { diff: found.diff }) });
+      } catch (error) {
+        if (error instanceof RepriseError && error.code === "WORKFLOW_NOT_LOADED") unloaded++; else throw error;
+      }
+    }
+    before = rows.at(-1)?.runId;
+    if (before === undefined) return { verdicts, unloaded };
+  }
+}
+
+function grouped(verdicts: readonly Verdict[]): ReadonlyMap<string, readonly Verdict[]> {
+  const groups = new Map<string, Verdict[]>();
+  for (const verdict of verdicts) {
+    const diff = verdict.diff ?? "";
+    groups.set(diff, [...groups.get(diff) ?? [], verdict]);
+  }
+  return groups;
+}

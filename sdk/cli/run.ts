@@ -1,0 +1,78 @@
+/** `reprise run <file>[:workflow]`: run a file as the program, or one workflow of it with input from the command line. */
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { RepriseError } from "../../engine/index.ts";
+import { defaultEngine } from "../default-engine.ts";
+import { definedWorkflows, setLoading } from "../registry.ts";
+import { callsMade } from "../start.ts";
+import { workflowByName } from "../workflow.ts";
+import { importUserFile, loadFile, userFile } from "./open.ts";
+import { outJson, out } from "./output.ts";
+
+interface RunOptions { params?: string[]; fresh?: boolean; json?: boolean; quiet?: boolean }
+
+export function addRun(program: Command): void {
+  program.command("run").argument("<file>", "a file, or file:workflow")
+    .description("run a file; a run that an earlier life of it left unfinished is resumed")
+    .option("-p, --params <k=v|@file|json...>", "input of the workflow; repeat for more fields")
+    .option("--fresh", "start anew, though an unfinished run is there")
+    .option("--json", "print the result as one JSON document")
+    .option("--quiet", "print no result")
+    .action(async (target: string, options: RunOptions) => { await run(target, options) });
+}
+
+async function run(target: string, options: RunOptions): Promise<void> {
+  const { file, workflow } = splitTarget(target);
+  const path = userFile(file);
+  process.argv = [process.argv[0] ?? "node", path];
+  if (options.fresh) process.env["REPRISE_FRESH"] = "1";
+  if (workflow === undefined && options.params === undefined) {
+    setLoading(false);
+    await importUserFile(path);
+    if (callsMade() > 0) return;
+  } else await loadFile(path);
+  const name = chooseWorkflow(workflow, file);
+  const result = await workflowByName(name).run(parseParams(options.params));
+  if (options.json) outJson({ workflow: name, result: result ?? null });
+  else if (!options.quiet && result !== undefined) out(typeof result === "string" ? result : JSON.stringify(result, bigints, 2));
+  await (await defaultEngine()).engine.close(30_000);
+}
+
+function bigints(_key: string, value: unknown): unknown { return typeof value === "bigint" ? value.toString() : value }
+
+/** `etl.ts:etl`; a drive letter's colon is no separator. */
+function splitTarget(target: string): { readonly file: string; readonly workflow: string | undefined } {
+  const match = /^(.+\.[cm]?[jt]sx?):([^\\/]+)$/.exec(target);
+  return match?.[1] === undefined ? { file: target, workflow: undefined } : { file: match[1], workflow: match[2] };
+}
+
+function chooseWorkflow(wanted: string | undefined, file: string): string {
+  const names = definedWorkflows().map(({ name }) => name);
+  if (wanted !== undefined && names.includes(wanted)) return wanted;
+  const list = names.length === 0 ? "none" : names.join(", ");
+  if (wanted !== undefined) throw new RepriseError("WORKFLOW_NOT_LOADED", `${file} defines no workflow '${wanted}'; it defines: ${list}`,
+    "Give one of those after the colon.");
+  const [only, another] = names;
+  if (only !== undefined && another === undefined) return only;
+  throw new RepriseError("USAGE", `${file} started nothing and defines ${names.length} workflows: ${list}`,
+    only === undefined ? "Define one with workflow(name, fn)." : `Choose one: reprise run ${file}:${only}`);
+}
+
+/** `k=v` pairs (v is JSON, else text), `@file.json`, or one JSON document. @throws USAGE */
+export function parseParams(params: readonly string[] | undefined): unknown {
+  if (params === undefined) return undefined;
+  const [first] = params;
+  if (params.length === 1 && first !== undefined && (first.startsWith("@") || /^[[{"\d]/.test(first))) {
+    const text = first.startsWith("@") ? readFileSync(first.slice(1), "utf8") : first;
+    try { return JSON.parse(text) } catch (error) {
+      throw new RepriseError("USAGE", `--params is not JSON: ${String(error)}`, "Give k=v, @file.json or a JSON document.");
+    }
+  }
+  return Object.fromEntries(params.map((pair) => {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new RepriseError("USAGE", `--params got '${pair}'`, "Give k=v, @file.json or a JSON document.");
+    return [pair.slice(0, at), jsonOrText(pair.slice(at + 1))];
+  }));
+}
+
+function jsonOrText(text: string): unknown { try { return JSON.parse(text) } catch { return text } }

@@ -1,0 +1,149 @@
+/** `reprise runs ls|inspect|watch|events|logs|cancel|export`: look at runs, and stop one. */
+import { InvalidArgumentError, type Command } from "commander";
+import { formatMs, openFold, RepriseError, type Event, type RunEngine, type RunRow, type RunState } from "../../engine/index.ts";
+import { timeline } from "./timeline.ts";
+import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
+import { addRunState } from "./run-state.ts";
+import { bold, dim, out, outJson, outJsonLine, say, table, when, type Style } from "./output.ts";
+
+const STATES: readonly string[] = ["scheduled", "pending", "running", "waiting", "paused", "cancelling", "parked", "completed",
+  "failed", "cancelled", "crashed"];
+
+export function addRuns(program: Command): void {
+  const runs = program.command("runs").description("look at runs");
+  addLs(runs);
+  addInspect(runs);
+  addRunState(runs);
+  runs.command("watch").argument("<run>").description("follow a run to its end")
+    .option("--jsonl", "one event a line").action(async (wanted: string, style: Style) => { await watch(wanted, style) });
+  runs.command("events").argument("<run>").description("every recorded event, oldest first")
+    .option("--json").option("--jsonl").option("--from <seq>", "from this event on", wholeNumber)
+    .action(async (wanted: string, options: Style & { from?: number }) => { await events(wanted, options) });
+  runs.command("logs").argument("<run>").description("lines that the run's code wrote").option("--json").option("--jsonl")
+    .option("--level <level>", "this level and above").action(async (wanted: string, options: Style & { level?: string }) => {
+      await logs(wanted, options);
+    });
+  runs.command("cancel").argument("<run>").description("ask a run to stop").option("--reason <text>").option("--json")
+    .action(async (wanted: string, options: Style & { reason?: string }) => { await cancel(wanted, options) });
+  runs.command("export").argument("<run>").description("the whole history as one JSON document")
+    .action(async (wanted: string) => {
+      await withEngine("none", async (engine) => {
+        const row = await findRun(engine, wanted);
+        outJson({ format: "reprise/history/1", run: row, events: await engine.history(row.runId) });
+      });
+    });
+}
+
+function addLs(runs: Command): void {
+  runs.command("ls").description("list runs, newest first").option("--json").option("--jsonl").option("-q, --quiet", "ids only")
+    .option("--state <state>", STATES.join(", "), (value: string) => {
+      if (STATES.includes(value)) return value;
+      throw new InvalidArgumentError(`States: ${STATES.join(", ")}.`);
+    })
+    .option("--workflow <name>").option("--tag <tag>").option("-n, --limit <n>", "at most", wholeNumber, 50)
+    .action(async (options: Style & { state?: RunState; workflow?: string; tag?: string; limit: number }) => {
+      const rows = await withEngine("none", (engine) => engine.list({
+        limit: options.limit, ...(options.state === "parked" ? { parked: true } : options.state && { states: [options.state] }),
+        ...(options.workflow && { workflow: options.workflow }), ...(options.tag && { tag: options.tag }),
+      }));
+      if (options.json) { outJson(rows); return }
+      if (options.jsonl) { for (const row of rows) outJsonLine(row); return }
+      if (options.quiet) { for (const row of rows) out(row.runId); return }
+      if (rows.length === 0) { say("No runs. Start one: npx reprise run <file>"); return }
+      out(table(["RUN", "NAME", "WORKFLOW", "STATE", "CREATED", "TOOK"], rows.map((row) => [
+        row.runId, row.name, row.workflow, stateOf(row), when(row.createdAt),
+        row.endedAt === null ? "" : formatMs(row.endedAt - row.createdAt)])));
+    });
+}
+
+function addInspect(runs: Command): void {
+  runs.command("inspect").argument("<run>").description("one run: state, tasks, timeline").option("--json")
+    .action(async (wanted: string, style: Style) => {
+      await withEngine("none", async (engine) => {
+        const row = await findRun(engine, wanted);
+        const events = await engine.history(row.runId);
+        const fold = openFold();
+        for (const event of events) fold.apply(event);
+        if (style.json) { outJson({ run: row, state: fold.view }); return }
+        out(`${bold(row.name)}  ${stateOf(row)}  ${dim(row.runId)}`);
+        out(`workflow ${row.workflow}${row.file === null ? "" : ` (${row.file})`}   created ${when(row.createdAt)}` +
+          (row.endedAt === null ? "" : `   took ${formatMs(row.endedAt - row.createdAt)}`));
+        if (row.owner !== null && !hasEnded(row)) out(`owner ${row.owner}${row.ownerAlive ? "" : " (not alive)"}`);
+        out(`\n${timeline(events, row.runId)}`);
+      });
+    });
+}
+
+async function watch(wanted: string, style: Style): Promise<void> {
+  await withEngine("none", async (engine) => {
+    let row = await findRun(engine, wanted);
+    for (let next = 1; ;) {
+      const ended = hasEnded(row);
+      for (const event of await engine.history(row.runId)) {
+        if (event.seq < next) continue;
+        next = event.seq + 1;
+        if (style.jsonl) outJsonLine(event); else out(eventLine(event));
+      }
+      if (ended || row.parked !== null) break;
+      await new Promise((resolve) => { setTimeout(resolve, WATCH_MS) });
+      row = await engine.row(row.runId);
+    }
+    if (row.state !== "completed") await engine.result(row.runId);
+  });
+}
+const WATCH_MS = 150;
+
+async function events(wanted: string, options: Style & { from?: number }): Promise<void> {
+  await withEngine("none", async (engine) => {
+    const row = await findRun(engine, wanted);
+    const all = (await engine.history(row.runId)).filter((event) => event.seq >= (options.from ?? 1));
+    if (options.json) outJson(all);
+    else for (const event of all) if (options.jsonl) outJsonLine(event); else out(eventLine(event));
+  });
+}
+
+function eventLine(event: Event): string {
+  const key = "key" in event && event.key !== undefined ? `  ${event.key}` : "";
+  const by = "by" in event ? dim(`  by ${event.by}`) : "";
+  const site = "site" in event && event.site !== undefined ? dim(`  ${event.site}`) : "";
+  const error = "error" in event ? `  ${event.error.name}: ${event.error.message}` : "";
+  return `${String(event.seq).padStart(6)}  ${when(event.at)}  ${event.type.padEnd(18)}${key}${error}${by}${site}`;
+}
+
+const LEVELS = ["debug", "info", "warn", "error", "critical"];
+async function logs(wanted: string, options: Style & { level?: string }): Promise<void> {
+  const least = options.level === undefined ? 0 : LEVELS.indexOf(options.level.toLowerCase());
+  if (least < 0) throw new RepriseError("USAGE", `--level ${options.level}`, `Levels: ${LEVELS.join(", ")}.`);
+  await withEngine("none", async (engine) => {
+    const row = await findRun(engine, wanted);
+    const lines = (await engine.logs(row.runId)).filter((line) => LEVELS.indexOf(line.level) >= least);
+    if (options.json) outJson(lines);
+    else for (const line of lines) {
+      if (options.jsonl) outJsonLine(line);
+      else out(`${when(line.at)}  ${line.level.toUpperCase().padEnd(8)}  ${line.key ?? ""}${line.key ? "  " : ""}${line.message}`);
+    }
+  });
+}
+
+async function cancel(wanted: string, options: Style & { reason?: string }): Promise<void> {
+  await withEngine("none", async (engine) => {
+    const row = await cancellable(engine, wanted);
+    await engine.cancel(row.runId, options.reason === undefined ? {} : { reason: options.reason });
+    if (options.json) outJson({ run: row.runId, asked: true });
+    else say(`Asked run '${row.name}' to stop. It ends when a worker has it: npx reprise resume ${row.runId}`);
+  });
+}
+
+async function cancellable(engine: RunEngine, wanted: string): Promise<RunRow> {
+  const row = await findRun(engine, wanted);
+  if (!hasEnded(row)) return row;
+  throw new RepriseError("RUN_ENDED", `run '${row.name}' has ended as ${row.state}; it cannot be cancelled`,
+    `See how: reprise runs inspect ${row.runId}`);
+}
+
+/** An option that is a whole number from 1. */
+export function wholeNumber(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 1) return number;
+  throw new InvalidArgumentError("Give a whole number from 1.");
+}

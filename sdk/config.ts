@@ -1,0 +1,35 @@
+/** Configuration of a process: environment, then default. `reprise config view` shows where each value came from. */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { RepriseError } from "../engine/index.ts";
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "critical"] as const;
+export interface Setting { readonly name: string; readonly value: string; readonly from: string }
+
+/** The folder of the nearest package.json above `from`; `from` itself where there is none. */
+export function packageRoot(from: string = process.cwd()): string {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+    if (dirname(folder) === folder) return resolve(from);
+  }
+}
+
+/** Where runs are kept: REPRISE_DATABASE_URL, `memory:` under Vitest, else `.reprise/` beside the nearest package.json. */
+export function databaseSetting(): Setting {
+  const name = "database", given = process.env["REPRISE_DATABASE_URL"];
+  if (given !== undefined && given !== "") return { name, value: given, from: "REPRISE_DATABASE_URL" };
+  if (process.env["VITEST"] !== undefined) return { name, value: "memory:", from: "default under Vitest" };
+  return { name, value: join(packageRoot(), ".reprise"), from: "default" };
+}
+
+/** The least level that is printed. @throws INVALID_CONFIG */
+export function logLevelSetting(): Setting {
+  const given = process.env["REPRISE_LOG_LEVEL"];
+  if (given === undefined || given === "") return { name: "logLevel", value: "info", from: "default" };
+  const value = given.toLowerCase().replace(/^warning$/, "warn");
+  if ((LOG_LEVELS as readonly string[]).includes(value)) return { name: "logLevel", value, from: "REPRISE_LOG_LEVEL" };
+  throw new RepriseError("INVALID_CONFIG", `REPRISE_LOG_LEVEL is '${given}'`, `Use one of ${LOG_LEVELS.join(", ")}.`);
+}
+
+/** A database address without its password, for people. */
+export function withoutPassword(database: string): string { return database.replace(/(\/\/[^:/@]*):[^@]*@/, "$1:***@") }

@@ -1,0 +1,63 @@
+/** The engine that calls outside any run use: the first one a program opened, or one that opens itself for a script. */
+import { openRunEngine, RepriseError, type RunEngine } from "../engine/index.ts";
+import { databaseSetting, withoutPassword } from "./config.ts";
+import { consoleObserver } from "./console.ts";
+import { workflowNames, workflowSpec } from "./registry.ts";
+
+/** `script`: opened by itself for a plain script, which adopts only its own runs. */
+export interface DefaultEngine { readonly engine: RunEngine; readonly script: boolean }
+
+let current: Promise<DefaultEngine> | undefined;
+const DRAIN_MS = 30_000;
+
+/** The default engine, opened when first needed. */
+export function defaultEngine(): Promise<DefaultEngine> {
+  current ??= openForScript().catch((error: unknown) => { current = undefined; throw error });
+  return current;
+}
+
+/** Makes an opened engine the default, if there is none. */
+export function offerDefault(engine: RunEngine): void {
+  current ??= Promise.resolve({ engine, script: false });
+}
+
+/** Forgets an engine that closes. */
+export async function withdrawDefault(engine: RunEngine): Promise<void> {
+  if ((await current)?.engine === engine) current = undefined;
+}
+
+async function openForScript(): Promise<DefaultEngine> {
+  const database = databaseSetting();
+  if (database.from === "default under Vitest") {
+    process.stderr.write("reprise: no database is configured; under Vitest runs are kept in memory\n");
+  }
+  const engine = await openRunEngine({
+    database: database.value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(), claims: "own",
+  });
+  closeWithProcess(engine);
+  return { engine, script: true };
+}
+
+/** A script's process ends by itself when its runs are done; signals drain, unless the program has handlers. */
+function closeWithProcess(engine: RunEngine): void {
+  process.once("beforeExit", () => { void engine.close(DRAIN_MS).catch(report) });
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {
+    if (process.listenerCount(signal) > 0) continue;
+    let asked = false;
+    process.on(signal, () => {
+      if (asked) process.exit(code);
+      asked = true;
+      const waiting = engine.held;
+      void engine.close(DRAIN_MS).catch(report).then(() => {
+        if (waiting > 0) process.stderr.write(`${waiting} unfinished ${waiting === 1 ? "run" : "runs"}: ` +
+          "run the same command again, or: npx reprise resume\n");
+        process.exit(code);
+      });
+    });
+  }
+}
+
+function report(error: unknown): void {
+  const message = error instanceof RepriseError ? `${error.code}: ${error.message}` : String(error);
+  process.stderr.write(`reprise: closing failed: ${withoutPassword(message)}\n`);
+}

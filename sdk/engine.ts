@@ -1,0 +1,85 @@
+/** `openEngine()`: for programs that embed. */
+import { encodeValue, openRunEngine, toMs, type Duration, type RunEngine, type RunState } from "../engine/index.ts";
+import { databaseSetting } from "./config.ts";
+import { consoleObserver } from "./console.ts";
+import { offerDefault, withdrawDefault } from "./default-engine.ts";
+import { runHandle, type RunHandle } from "./handle.ts";
+import { workflowNames, workflowSpec } from "./registry.ts";
+import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
+
+type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions] : [...A, options?: StartOptions];
+export interface EngineOptions {
+  /** `postgres://...`, a directory, or `memory:`; default as configured. */
+  database?: string;
+  /** false: only starts and asks, runs nothing. */
+  work?: boolean | { pool?: string; concurrency?: number };
+  /** false: never becomes the engine of calls outside runs. */
+  default?: boolean;
+  /** true: SIGINT and SIGTERM drain and exit. */
+  signals?: boolean;
+}
+export interface Engine extends AsyncDisposable {
+  start<A extends Inputs, Out>(workflow: Workflow<A, Out>, ...rest: StartArgs<A>): Promise<RunHandle<Out>>;
+  get(id: string): RunHandle<unknown>;
+  /** Newest first. */
+  list(filter?: { state?: RunState; workflow?: string; limit?: number }): AsyncIterable<RunHandle<unknown>>;
+  /** Gives runs back after waiting up to `drain` (default 30 s) for running attempts; closes the database. */
+  close(options?: { drain?: Duration }): Promise<void>;
+}
+
+/** Opens an engine; unfinished runs are recovered in the background. @throws STORE_LOCKED, STORE_UNAVAILABLE, SCHEMA_NEWER */
+export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
+  const work = options.work ?? true;
+  const engine = await openRunEngine({
+    database: options.database ?? databaseSetting().value, workflow: workflowSpec, workflows: workflowNames,
+    observer: consoleObserver(), claims: work === false ? "none" : "all",
+    ...(typeof work === "object" && work.pool !== undefined && { pools: [work.pool] }),
+    ...(typeof work === "object" && work.concurrency !== undefined && { concurrency: work.concurrency }),
+  });
+  if (options.default !== false) offerDefault(engine);
+  const close = async (how: { drain?: Duration } = {}): Promise<void> => {
+    await withdrawDefault(engine);
+    await engine.close(toMs(how.drain ?? "30s", "drain"));
+  };
+  if (options.signals) drainOnSignals(close);
+  return {
+    start: async (workflow, ...rest) => {
+      const [input, how] = rest as [unknown, StartOptions?]; // an input and its options, whatever the types of the input
+      const made = definitionOf(workflow);
+      const { value, fields } = await prepared(made, input, how ?? {});
+      const started = await engine.start({ workflow: made.spec, input: encodeValue(value, `input of ${made.spec.name}`), ...fields });
+      return runHandle(started.runId, started.name, () => Promise.resolve(engine));
+    },
+    get: (id) => runHandle(id, id, () => Promise.resolve(engine)),
+    list: (filter = {}) => listed(engine, filter),
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  };
+}
+
+async function* listed(engine: RunEngine, filter: { state?: RunState; workflow?: string; limit?: number }):
+  AsyncGenerator<RunHandle<unknown>> {
+  const { state, workflow, limit = Infinity } = filter;
+  let before: string | undefined, given = 0;
+  while (given < limit) {
+    const rows = await engine.list({
+      limit: Math.min(100, limit - given), ...(state !== undefined && { states: [state] }),
+      ...(workflow !== undefined && { workflow }), ...(before !== undefined && { before }),
+    });
+    for (const row of rows) { given++; yield runHandle(row.runId, row.name, () => Promise.resolve(engine)) }
+    before = rows.at(-1)?.runId;
+    if (before === undefined) return;
+  }
+}
+
+/** First signal: drain, exit 0. Second: exit at once. */
+function drainOnSignals(close: () => Promise<void>): void {
+  let asked = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(signal === "SIGINT" ? 130 : 143);
+      asked = true;
+      void close().then(() => process.exit(signal === "SIGINT" ? 130 : 0));
+    });
+  }
+}

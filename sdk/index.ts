@@ -1,0 +1,16 @@
+/** What a user imports from "reprise". */
+export { workflow, type Inputs, type StartOptions, type Workflow, type WorkflowOptions } from "./workflow.ts";
+export { task, type MapOptions, type Settled, type Task, type TaskForms, type TaskFuture, type TaskOptions, type TaskState }
+  from "./task.ts";
+export { sleep, withTimeout } from "./time.ts";
+export { context, logger, record, taskContext, type Logger, type RunInfo, type TaskContext, type WorkflowContext }
+  from "./context.ts";
+export { openEngine, type Engine, type EngineOptions } from "./engine.ts";
+export type { RunHandle } from "./handle.ts";
+export { isMain } from "./main.ts";
+export type { InputOf, OutputOf, Schema } from "./schema.ts";
+export {
+  Cancelled, exponential, NonRetryable, RepriseError, RetryAfter, RunError, TaskError, TimedOut,
+  type Backoff, type Duration, type Event, type RetryDelay, type RunState,
+} from "../engine/index.ts";
+export { z } from "zod";

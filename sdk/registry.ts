@@ -1,0 +1,41 @@
+/** What this process has loaded: workflows by name, and whether it loads or runs. */
+import { RepriseError, type WorkflowSpec } from "../engine/index.ts";
+
+interface Definition { readonly spec: WorkflowSpec; readonly file: string | undefined; readonly public: boolean }
+
+const workflows = new Map<string, Definition>();
+const tasks = new Map<string, string | undefined>();
+let loading = false;
+
+/** Keeps a workflow. @throws DUPLICATE_WORKFLOW when another file took the name */
+export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isPublic = true): void {
+  const known = workflows.get(spec.name);
+  if (known !== undefined && known.file !== file) {
+    throw new RepriseError("DUPLICATE_WORKFLOW",
+      `the workflow name '${spec.name}' is taken by ${known.file ?? "another file"}; ${file ?? "this file"} wants it too`,
+      "Give one of them another name; the name is how a run finds its code after a restart.");
+  }
+  workflows.set(spec.name, { spec, file, public: isPublic });
+}
+
+/** Keeps a task's name; a second definition in the same file replaces the first. */
+export function defineTask(name: string, file: string | undefined): void { tasks.set(`${file ?? ""}#${name}`, file) }
+
+export function workflowSpec(name: string): WorkflowSpec | undefined { return workflows.get(name)?.spec }
+/** Names of all loaded workflows, those of single tasks included. */
+export function workflowNames(): readonly string[] { return [...workflows.keys()] }
+/** Workflows that a user named, with the files that define them. */
+export function definedWorkflows(): readonly { readonly name: string; readonly file: string | undefined }[] {
+  return [...workflows].filter(([, found]) => found.public).map(([name, { file }]) => ({ name, file }));
+}
+
+/** From here on files are imported for their definitions: a top-level call is refused. */
+export function setLoading(on: boolean): void { loading = on }
+export function isLoading(): boolean { return loading }
+
+/** Names are how runs find their code: never empty, never so long that a table breaks. */
+export function checkName(what: "task" | "workflow", name: unknown): asserts name is string {
+  if (typeof name === "string" && name.trim() !== "" && name.length <= 200) return;
+  throw new RepriseError("INVALID_NAME", `a ${what} needs a name of 1 to 200 characters, not ${JSON.stringify(name) ?? typeof name}`,
+    `Write ${what}("what-it-does", ...).`);
+}

@@ -1,0 +1,30 @@
+/** Schemas by their standard interface, so that a second copy of zod, or zod 3, does not break a user. */
+import { RepriseError } from "../engine/index.ts";
+
+export interface Schema<In = unknown, Out = In> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown, ...rest: never[]) => unknown;
+    readonly types?: { readonly input: In; readonly output: Out } | undefined;
+  };
+}
+export type InputOf<S> =
+  S extends { readonly "~standard": { readonly types?: { readonly input: infer I } | undefined } } ? I : never;
+export type OutputOf<S> =
+  S extends { readonly "~standard": { readonly types?: { readonly output: infer O } | undefined } } ? O : never;
+
+interface Issue { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] }
+
+/** The value as the schema gives it back, defaults filled in. @throws INPUT_INVALID naming each field */
+export async function validated(schema: Schema, value: unknown, what: string): Promise<unknown> {
+  // The standard interface promises this shape.
+  const answer = await schema["~standard"].validate(value) as { readonly value?: unknown; readonly issues?: readonly Issue[] };
+  if (answer.issues === undefined) return answer.value;
+  const lines = answer.issues.map((issue) => {
+    const path = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+    return `${path === "" ? "(input)" : path}: ${issue.message}`;
+  });
+  throw new RepriseError("INPUT_INVALID", `the input of ${what} is not valid:\n  ${lines.join("\n  ")}`,
+    "Correct the fields named above; nothing was started.");
+}

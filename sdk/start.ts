@@ -1,0 +1,83 @@
+/** Calls outside any run: start a run and wait, or resume the one that this script left unfinished. */
+import { relative, sep } from "node:path";
+import { realpathSync } from "node:fs";
+import {
+  encodeValue, formatMs, inputHash, RepriseError, TERMINAL_STATES, type Event, type Payload, type RunEngine,
+  type RunRow, type StartRequest, type WorkflowSpec,
+} from "../engine/index.ts";
+import { packageRoot } from "./config.ts";
+import { defaultEngine } from "./default-engine.ts";
+import { isLoading, workflowSpec } from "./registry.ts";
+import { keepSources } from "./sources.ts";
+
+/** How often this process made the same call: part of the script key, from 0. */
+const calls = new Map<string, number>();
+
+/** Calls outside any run so far in this process. */
+export function callsMade(): number { return made }
+let made = 0;
+
+/** What `start` needs beside the input. */
+export type StartFields = Pick<StartRequest, "name" | "id" | "ifExists" | "at" | "tags" | "priority" | "pool">;
+
+/** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script left. */
+export async function runAtTopLevel(name: string, input: unknown, fields: StartFields = {}): Promise<unknown> {
+  const { engine, runId } = await startAtTopLevel(name, input, fields);
+  return engine.result(runId);
+}
+
+/** Starts (or resumes, or attaches to) a run. @throws RUN_WHILE_LOADING, UNSERIALIZABLE, RUN_EXISTS */
+export async function startAtTopLevel(name: string, input: unknown, fields: StartFields):
+  Promise<{ readonly engine: RunEngine; readonly runId: string; readonly name: string }> {
+  if (isLoading()) throw new RepriseError("RUN_WHILE_LOADING",
+    `workflow '${name}' was called while its file is only being loaded for its definitions`,
+    "Guard the call: if (isMain(import.meta)) await ...");
+  made++;
+  const workflow = workflowSpec(name);
+  if (workflow === undefined) throw new Error(`corrupt registry: '${name}' is not defined`);
+  const payload = encodeValue(input, `input of ${name}`);
+  const { engine, script } = await defaultEngine();
+  const scriptKey = script && fields.id === undefined ? scriptKeyOf(name, payload) : undefined;
+  const left = scriptKey === undefined || process.env["REPRISE_FRESH"] !== undefined
+    ? undefined : await unfinished(engine, scriptKey);
+  if (left !== undefined) {
+    await continueRun(engine, left, workflow);
+    return { engine, runId: left.runId, name: left.name };
+  }
+  const started = await engine.start({ workflow, input: payload, ...fields, ...(scriptKey !== undefined && { scriptKey }) });
+  keepSources(engine.store, workflow.file).catch(() => undefined); // for the viewer only; the run does not need them
+  return { engine, ...started };
+}
+
+/** Takes an unfinished run over and says what it kept. */
+export async function continueRun(engine: RunEngine, row: RunRow, workflow: WorkflowSpec): Promise<void> {
+  const history = await engine.resume(row.runId, workflow);
+  if (history !== undefined) process.stderr.write(`${kept(row, history.events)}\n`);
+}
+
+/** `Resuming run 'fluffy-dodo' at event 12: 3 tasks kept, 41.2 s` */
+export function kept(row: RunRow, events: readonly Event[]): string {
+  const done = events.filter((event) => event.type === "TaskCompleted");
+  const scheduled = new Map(events.flatMap((event) => event.type === "TaskScheduled" ? [[event.key, event.at] as const] : []));
+  const tookMs = done.reduce((ms, event) => ms + event.at - (scheduled.get(event.key) ?? event.at), 0);
+  const last = events.findLast((event) => event.type !== "RunClaimed" && event.type !== "RunLost");
+  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${done.length} ${done.length === 1 ? "task" : "tasks"} kept, ` +
+    formatMs(tookMs);
+}
+
+/** The newest run of this call, if it has not ended and nobody alive has it. */
+async function unfinished(engine: RunEngine, scriptKey: string): Promise<RunRow | undefined> {
+  const [row] = await engine.list({ scriptKey, limit: 1 });
+  const free = row !== undefined && !TERMINAL_STATES.includes(row.state) && (row.owner === null || !row.ownerAlive);
+  return free && !engine.holds(row.runId) ? row : undefined;
+}
+
+function scriptKeyOf(workflow: string, input: Payload | undefined): string {
+  const entry = process.argv[1] === undefined ? "" : relative(realpathSync(packageRoot()), real(process.argv[1]));
+  const key = `${entry.split(sep).join("/")}+${workflow}+${inputHash(input)}`;
+  const n = calls.get(key) ?? 0;
+  calls.set(key, n + 1);
+  return `${key}+#${n}`;
+}
+
+function real(path: string): string { try { return realpathSync(path) } catch { return path } }

@@ -1,0 +1,241 @@
+/** `task()`: a unit of real-world work. Inside a workflow its result is recorded once and never computed again. */
+import {
+  callSite, Cancelled, currentFrame, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
+  type TaskPolicy, type TaskSpec, type WorkflowFrame,
+} from "../engine/index.ts";
+import { captureTaskConsole } from "./console-capture.ts";
+import { checkName, defineTask, defineWorkflow, workflowSpec } from "./registry.ts";
+import { runAtTopLevel } from "./start.ts";
+import { fileOf } from "./sources.ts";
+
+export type TaskState = "scheduled" | "running" | "retrying" | "completed" | "failed" | "cancelled" | "cached";
+/** How a task ended, without a throw. */
+export type Settled<R> =
+  | { readonly ok: true; readonly value: R; readonly state: "completed" | "cached" }
+  | { readonly ok: false; readonly error: TaskError | Cancelled; readonly state: "failed" | "cancelled" };
+/** Options of a task; durations as everywhere, numbers are milliseconds. */
+export interface TaskOptions<A extends readonly unknown[], R> {
+  /** Further attempts after the first one fails; default 0. */
+  retries?: number;
+  /** Delay before each further attempt; default none. */
+  retryDelay?: RetryDelay;
+  /** False = this error is final. What it throws fails the task with both errors. */
+  retryIf?: (error: Error, attempt: number) => boolean | Promise<boolean>;
+  /** Limit of one attempt; the attempt then counts as failed with TimedOut, and its abortSignal fires. */
+  timeout?: Duration;
+  /** Limit of all attempts together, delays included. */
+  deadline?: Duration;
+  tags?: readonly string[];
+  description?: string;
+  version?: string;
+  runName?: string | ((...args: A) => string);
+  onCompleted?: (result: R) => void | Promise<void>;
+  onFailed?: (error: TaskError) => void | Promise<void>;
+  /** `console.*` inside the task also becomes log lines of the run. */
+  captureConsole?: boolean;
+}
+/** A task that has begun: awaitable, cancellable. */
+export interface TaskFuture<R> extends PromiseLike<R> {
+  readonly key: string;
+  readonly state: TaskState;
+  result(): Promise<R>;
+  cancel(reason?: string): void;
+}
+type First<A extends readonly unknown[]> =
+  A extends readonly [infer H, ...unknown[]] ? H : A extends readonly [(infer H)?, ...unknown[]] ? H
+    : A extends readonly (infer H)[] ? H : never;
+type Rest<A extends readonly unknown[]> = A extends readonly [unknown, ...infer T] ? T : [];
+export interface MapOptions<A extends readonly unknown[]> {
+  /** Calls open at once; default all. */
+  concurrency?: number;
+  /** Constants for the other parameters. */
+  args?: Rest<A>;
+  /** An explicit key for each call; index from 0. */
+  key?: (item: First<A>, index: number) => string;
+}
+export interface TaskForms<A extends readonly unknown[], R> {
+  readonly taskName: string;
+  /** Begins and returns a future. */
+  submit(...args: A): TaskFuture<R>;
+  /** Never throws: the outcome as a value. */
+  settle(...args: A): Promise<Settled<R>>;
+  /** One call per item, results in the order of the items. */
+  map(items: Iterable<First<A>>, options: MapOptions<A> & { settle: true }): Promise<Settled<R>[]>;
+  map(items: Iterable<First<A>>, options?: MapOptions<A> & { settle?: false }): Promise<R[]>;
+  /** The same task with other options. */
+  with(options: Partial<TaskOptions<A, R>> & { key?: string }): Task<(...args: A) => Promise<R>>;
+}
+type AsyncFn = (...args: never) => Promise<unknown>;
+/** `F` itself, so parameter names, optional parameters and generics survive. */
+export type Task<F extends AsyncFn> = F & TaskForms<Parameters<F>, Awaited<ReturnType<F>>> & { readonly fn: F };
+
+type AnyOptions = TaskOptions<readonly unknown[], unknown> & { key?: string };
+type AnyFn = (...args: readonly unknown[]) => unknown;
+
+/** Makes `fn` durable. @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION, NOT_YET */
+export function task<F extends AsyncFn>(name: string, fn: F): Task<F>;
+export function task<A extends unknown[], R>(name: string, fn: (...args: A) => R): Task<(...args: A) => Promise<Awaited<R>>>;
+export function task<A extends unknown[], R>(name: string, options: TaskOptions<A, Awaited<R>>,
+  fn: (...args: A) => R): Task<(...args: A) => Promise<Awaited<R>>>;
+export function task(name: string, ...rest: readonly unknown[]): unknown {
+  checkName("task", name);
+  const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]];
+  if (typeof fn !== "function") {
+    throw new RepriseError("INVALID_OPTION", `task '${name}' has no function: the last argument is ${typeof fn}`,
+      "Write task(name, options?, async (...) => ...).");
+  }
+  const file = fileOf(callSite(task));
+  defineTask(name, file);
+  // The overloads say what callers may pass; inside, every task is an untyped function of its arguments.
+  return makeTask(name, (options ?? {}) as AnyOptions, fn as AnyFn, file);
+}
+
+const KNOWN = new Set(["retries", "retryDelay", "retryIf", "timeout", "deadline", "tags", "description", "version",
+  "runName", "onCompleted", "onFailed", "captureConsole", "key"]);
+const LATER = new Set(["cache", "limits", "pool", "runner", "undo", "heartbeat", "queueTimeout"]);
+
+/** Options as the engine wants them. @throws INVALID_OPTION, NOT_YET */
+function policyOf(name: string, options: AnyOptions): TaskPolicy {
+  for (const option of Object.keys(options)) {
+    if (LATER.has(option)) throw new RepriseError("NOT_YET", `task '${name}': the option '${option}' is not built yet`,
+      "Leave it out; the CHANGELOG says when it comes.");
+    if (!KNOWN.has(option)) throw new RepriseError("INVALID_OPTION", `task '${name}' has no option '${option}'`,
+      `Options: ${[...KNOWN].join(", ")}.`);
+  }
+  const { retries = 0 } = options;
+  if (!Number.isInteger(retries) || retries < 0) throw new RepriseError("INVALID_OPTION",
+    `task '${name}': retries is ${String(retries)}`, "Give a whole number from 0: further attempts after the first.");
+  if (options.captureConsole) captureTaskConsole();
+  return {
+    retries, retryDelay: options.retryDelay ?? 0,
+    ...(options.retryIf && { retryIf: options.retryIf }),
+    ...(options.timeout !== undefined && { timeoutMs: toMs(options.timeout, `timeout of task '${name}'`) }),
+    ...(options.deadline !== undefined && { deadlineMs: toMs(options.deadline, `deadline of task '${name}'`) }),
+    ...(options.captureConsole && { captureConsole: true }),
+    ...(options.onCompleted && { onCompleted: options.onCompleted }),
+    // The engine calls it with the error that ended the task.
+    ...(options.onFailed && { onFailed: options.onFailed as (error: Error) => void }),
+  };
+}
+
+function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined): (...args: readonly unknown[]) => Promise<unknown> {
+  const spec: TaskSpec = { name, fn, policy: policyOf(name, options), ...(options.runName && { runName: options.runName }) };
+  const call = (...args: readonly unknown[]): Promise<unknown> => callTask(spec, options, mapped(fn, args), file, call);
+  const settle = (...args: readonly unknown[]): Promise<unknown> => settled(call(...args));
+  return Object.assign(call, {
+    taskName: name, fn, settle,
+    submit: (...args: readonly unknown[]) => submit(spec, options, args, file),
+    map: (items: Iterable<unknown>, how: MapAny = {}) => mapAll(items, how, (item, index) => {
+      const key = how.key?.(item, index);
+      const one = key === undefined ? call : makeTask(name, { ...options, key }, fn, file);
+      const made = one(item, ...(how.args ?? []));
+      return how.settle ? settled(made) : made;
+    }),
+    with: (more: AnyOptions) => makeTask(name, { ...options, ...more }, fn, file),
+  });
+}
+interface MapAny {
+  concurrency?: number; args?: readonly unknown[]; key?: (item: unknown, index: number) => string; settle?: boolean;
+}
+
+/** `urls.map(extract)` passes (item, index, array): a task of one parameter is given the item only. */
+function mapped(fn: AnyFn, args: readonly unknown[]): readonly unknown[] {
+  const [item, index, array] = args;
+  const byMap = args.length === 3 && fn.length <= 1 && Array.isArray(array) && typeof index === "number"
+    && Object.is(array[index], item);
+  return byMap ? [item] : args;
+}
+
+function callTask(spec: TaskSpec, options: AnyOptions, args: readonly unknown[], file: string | undefined,
+  skip: (...args: never[]) => unknown): Promise<unknown> {
+  const frame = currentFrame();
+  if (frame === undefined) return runAtTopLevel(taskWorkflow(spec, file), args);
+  if (frame.in === "task") return callInside(spec, options, args);
+  try { return frame.execution.callTask(frame.scope, spec, args, options.key, skip).promise }
+  catch (error) { return Promise.reject(error) }
+}
+
+/** Within an attempt a task is a plain call, so what only the engine can give is refused. */
+async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly unknown[]): Promise<unknown> {
+  const lost = (["retries", "timeout", "deadline"] as const).filter((option) => options[option] !== undefined);
+  if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",
+    `task '${spec.name}' is called inside another task, where its ${lost.join(" and ")} would not apply`,
+    `Call it from the workflow, or call ${spec.name}.fn(...) if a plain call is meant.`);
+  return spec.fn(...args);
+}
+
+/** A task called outside any run is a run of one task. */
+function taskWorkflow(spec: TaskSpec, file: string | undefined): string {
+  const name = `task:${spec.name}`;
+  if (workflowSpec(name)?.file !== file || workflowSpec(name) === undefined) {
+    defineWorkflow({
+      name, dangling: "cancel", codeVersion: "", ...(file !== undefined && { file }),
+      fn: (args) => {
+        const frame = currentFrame();
+        if (frame?.in !== "workflow") throw new Error("corrupt frame: a run without one");
+        // A run of one task is started with the array of the task's arguments.
+        return frame.execution.callTask(frame.scope, spec, args as readonly unknown[], undefined, callTask).promise;
+      },
+    }, file, false);
+  }
+  return name;
+}
+
+async function settled(outcome: Promise<unknown>): Promise<Settled<unknown>> {
+  try { return { ok: true, value: await outcome, state: "completed" } } catch (error) {
+    if (error instanceof Cancelled) return { ok: false, error, state: "cancelled" };
+    if (error instanceof TaskError) return { ok: false, error, state: "failed" };
+    throw error;
+  }
+}
+
+function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[], file: string | undefined): TaskFuture<unknown> {
+  const frame = currentFrame();
+  const made = frame?.in === "workflow"
+    ? frame.execution.callTask(frame.scope, spec, args, options.key, submit)
+    : { key: `task:${spec.name}`, promise: callTask(spec, options, args, file, submit) };
+  let state: TaskState = "running";
+  const promise = made.promise.then(
+    (value) => { state = "completed"; return value },
+    (error: unknown) => { state = error instanceof Cancelled ? "cancelled" : "failed"; throw error });
+  return {
+    key: made.key,
+    get state() { return state },
+    result: () => promise,
+    then: (onFulfilled, onRejected) => promise.then(onFulfilled, onRejected),
+    cancel: (reason) => {
+      if (frame?.in !== "workflow") throw notInRun("cancel() of a future");
+      frame.execution.cancelTask(made.key, reason);
+    },
+  };
+}
+
+async function mapAll(items: Iterable<unknown>, how: MapAny, call: (item: unknown, index: number) => Promise<unknown>):
+  Promise<unknown[]> {
+  const list = [...items];
+  const { concurrency = list.length } = how;
+  if (!(concurrency >= 1) && list.length > 0) throw new RepriseError("INVALID_OPTION",
+    `map: concurrency is ${String(concurrency)}`, "Give a whole number from 1.");
+  const results = new Array<unknown>(list.length);
+  let next = 0, failed = false;
+  const lane = async (): Promise<void> => {
+    while (next < list.length && !failed) {
+      const index = next++;
+      try { results[index] = await call(list[index], index) } catch (error) { failed = true; throw error }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, list.length) }, lane));
+  return results;
+}
+
+/** The frame of workflow code. @throws NOT_IN_RUN, NOT_IN_WORKFLOW */
+export function workflowFrame(what: string): WorkflowFrame {
+  const frame = currentFrame();
+  if (frame === undefined) throw notInRun(what);
+  if (frame.in === "task") throw new RepriseError("NOT_IN_WORKFLOW", `${what} was called inside task '${frame.task.name}'`,
+    "Call it from the workflow: only there it can be replayed.");
+  return frame;
+}
+export function notInRun(what: string): RepriseError {
+  return new RepriseError("NOT_IN_RUN", `${what} was called outside any run`, "Call it inside a function given to workflow().");
+}

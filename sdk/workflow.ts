@@ -1,0 +1,162 @@
+/** `workflow()`: a function made durable. */
+import {
+  callSite, currentFrame, originals, renderTemplate, RepriseError, toMs, type Duration, type WorkflowSpec,
+} from "../engine/index.ts";
+import { defaultEngine } from "./default-engine.ts";
+import { runHandle, type RunHandle } from "./handle.ts";
+import { checkName, defineWorkflow } from "./registry.ts";
+import { validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
+import { codeVersionOf, fileOf } from "./sources.ts";
+import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
+
+/** What a workflow takes: nothing, one input, or one optional input. */
+export type Inputs = readonly [input?: unknown];
+type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions] : [...A, options?: StartOptions];
+type SchemaArgs<S> = undefined extends InputOf<S> ? [input?: InputOf<S>] : [input: InputOf<S>];
+export interface StartOptions {
+  /** An id of your own: the idempotency key, unique per workflow. */
+  id?: string;
+  /** What happens when the id is taken; default "attach". */
+  ifExists?: "attach" | "fail" | "replace";
+  /** Not before this instant, or after this delay. */
+  at?: Date | Duration;
+  name?: string;
+  tags?: readonly string[];
+  /** Higher is claimed first; default 0. */
+  priority?: number;
+  pool?: string;
+}
+export interface WorkflowOptions<S extends Schema = Schema> {
+  /** Checked before the run starts; defaults are filled in. */
+  input?: S;
+  description?: string;
+  version?: string;
+  tags?: readonly string[];
+  /** A template such as `"{name}-on-{date:%A}"`, or a function of the input. */
+  runName?: string | ((input: OutputOf<S>) => string);
+  /** Calls still open when the function has ended; default "cancel". */
+  dangling?: "cancel" | "await" | "error";
+}
+export interface Workflow<A extends Inputs, Out> {
+  /** Starts a run and waits for its result. */
+  (...args: A): Promise<Out>;
+  readonly workflowName: string;
+  /** The function itself, for ordinary tests. */
+  readonly fn: (...args: A) => Promise<Out>;
+  /** Starts a run; resolves when it is recorded. @throws INPUT_INVALID, RUN_EXISTS */
+  start(...args: StartArgs<A>): Promise<RunHandle<Out>>;
+  /** start and result. */
+  run(...args: StartArgs<A>): Promise<Out>;
+  /** The same workflow, started with these options. */
+  with(options: StartOptions): Workflow<A, Out>;
+  /** A handle by run id. No I/O; its first call finds out. */
+  get(id: string): RunHandle<Out>;
+}
+
+interface AnyWorkflow { spec: WorkflowSpec; options: WorkflowOptions }
+const definitions = new WeakMap<object, AnyWorkflow>();
+const byName = new Map<string, AnyWorkflow>();
+
+/** Makes `fn` durable under a name that is its identity. @throws INVALID_NAME, INVALID_OPTION, DUPLICATE_WORKFLOW, NOT_YET */
+export function workflow<A extends Inputs, Out>(name: string, fn: (...args: A) => Promise<Out> | Out): Workflow<A, Out>;
+export function workflow<S extends Schema, Out>(name: string, options: WorkflowOptions<S> & { input: S },
+  fn: (input: OutputOf<S>) => Promise<Out> | Out): Workflow<SchemaArgs<S>, Out>;
+export function workflow<A extends Inputs, Out>(name: string, options: WorkflowOptions & { input?: never },
+  fn: (...args: A) => Promise<Out> | Out): Workflow<A, Out>;
+export function workflow(name: string, ...rest: readonly unknown[]): unknown {
+  checkName("workflow", name);
+  const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]];
+  if (typeof fn !== "function") {
+    throw new RepriseError("INVALID_OPTION", `workflow '${name}' has no function: the last argument is ${typeof fn}`,
+      "Write workflow(name, options?, async (input) => ...).");
+  }
+  // The overloads say what callers may pass; inside, every workflow is a function of one untyped input.
+  const checked = checkOptions(name, (options ?? {}) as WorkflowOptions);
+  const run = fn as (input: unknown) => unknown; // as above
+  const file = fileOf(callSite(workflow));
+  const spec: WorkflowSpec = {
+    name, fn: run, dangling: checked.dangling ?? "cancel", ...(file !== undefined && { file }),
+    get codeVersion() { return codeVersionOf(file).version },
+  };
+  defineWorkflow(spec, file);
+  byName.set(name, { spec, options: checked });
+  return makeWorkflow({ spec, options: checked }, {});
+}
+
+const KNOWN = new Set(["input", "description", "version", "tags", "runName", "dangling"]);
+const LATER = new Set(["retries", "retryDelay", "deadline", "evolve", "concurrency", "signals"]);
+
+function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
+  for (const option of Object.keys(options)) {
+    if (LATER.has(option)) throw new RepriseError("NOT_YET", `workflow '${name}': the option '${option}' is not built yet`,
+      "Leave it out; the CHANGELOG says when it comes.");
+    if (!KNOWN.has(option)) throw new RepriseError("INVALID_OPTION", `workflow '${name}' has no option '${option}'`,
+      `Options: ${[...KNOWN].join(", ")}.`);
+  }
+  if (options.input !== undefined && !("~standard" in options.input)) throw new RepriseError("INVALID_OPTION",
+    `workflow '${name}': input is not a schema`, "Give a zod schema, such as z.object({ ... }).");
+  return options;
+}
+
+function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
+  const { spec } = made;
+  const start = async (input: unknown, options: StartOptions = {}): Promise<RunHandle<unknown>> => {
+    const { value, fields } = await prepared(made, input, { ...preset, ...options });
+    const { engine, runId, name } = await startAtTopLevel(spec.name, value, fields);
+    return runHandle(runId, name, () => Promise.resolve(engine));
+  };
+  const run = async (input: unknown, options: StartOptions = {}): Promise<unknown> => {
+    const { value, fields } = await prepared(made, input, { ...preset, ...options });
+    return runAtTopLevel(spec.name, value, fields);
+  };
+  const call = (input?: unknown): Promise<unknown> => run(input);
+  const handle = Object.assign(call, {
+    workflowName: spec.name, fn: spec.fn, start, run,
+    with: (options: StartOptions) => makeWorkflow(made, { ...preset, ...options }),
+    get: (id: string) => runHandle(id, id, async () => (await defaultEngine()).engine),
+  });
+  definitions.set(handle, made);
+  return handle;
+}
+
+/** A loaded workflow by its name. @throws WORKFLOW_NOT_LOADED */
+export function workflowByName(name: string): Workflow<Inputs, unknown> {
+  const made = byName.get(name);
+  if (made === undefined) throw new RepriseError("WORKFLOW_NOT_LOADED", `no loaded file defines a workflow '${name}'`,
+    "Import the file that defines it.");
+  // Every workflow takes one input, checked when it starts.
+  return makeWorkflow(made, {}) as Workflow<Inputs, unknown>;
+}
+
+/** The name and options behind a workflow value, for `engine.start(workflow, ...)`. */
+export function definitionOf(value: object): AnyWorkflow {
+  const made = definitions.get(value);
+  if (made === undefined) throw new RepriseError("INVALID_OPTION", "this is not a workflow", "Give what workflow() returned.");
+  return made;
+}
+
+/** Input checked and options resolved: all that can be refused is refused before anything starts. */
+export async function prepared({ spec, options }: AnyWorkflow, input: unknown, start: StartOptions):
+  Promise<{ readonly value: unknown; readonly fields: StartFields }> {
+  const frame = currentFrame();
+  if (frame?.in === "workflow") throw new RepriseError("NOT_YET",
+    `workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}': child runs are not built yet`,
+    `Call the function itself, ${spec.name}.fn(input), or start it from a task.`);
+  const value = options.input === undefined ? input : await validated(options.input, input, `workflow '${spec.name}'`);
+  const now = originals.now();
+  const named = start.name ?? runNameOf(options.runName, value, now);
+  const id = start.id ?? (frame === undefined ? undefined : `${frame.idempotencyKey}/${frame.startedRuns++}`);
+  const tags = [...new Set([...options.tags ?? [], ...start.tags ?? []])];
+  return { value, fields: {
+    tags, ...(named !== undefined && { name: named }), ...(id !== undefined && { id }),
+    ...(start.ifExists !== undefined && { ifExists: start.ifExists }),
+    ...(start.priority !== undefined && { priority: start.priority }), ...(start.pool !== undefined && { pool: start.pool }),
+    ...(start.at !== undefined && { at: start.at instanceof Date ? start.at.getTime() : now + toMs(start.at, "at") }),
+  } };
+}
+
+function runNameOf(template: WorkflowOptions["runName"], input: unknown, now: number): string | undefined {
+  if (template === undefined) return undefined;
+  // The schema's output is what the function was typed with.
+  return typeof template === "string" ? renderTemplate(template, input, new Date(now)) : template(input as never);
+}

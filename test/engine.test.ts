@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { context, openEngine, record, RunError, sleep, task, TaskError, TimedOut, withTimeout, workflow, type Engine }
+  from "../sdk/index.ts";
+
+let engine: Engine;
+beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical"; engine = await openEngine({ database: "memory:" }) });
+afterEach(async () => { await engine.close() });
+
+const add = task("add", (a: number, b: number) => a + b);
+
+describe("a workflow", () => {
+  test("returns what its function returns, and records each task once", async () => {
+    const sum = workflow("sum", async (upTo: number) => {
+      let total = 0;
+      for (let i = 1; i <= upTo; i++) total = await add(total, i);
+      return total;
+    });
+    const run = await sum.start(4);
+    expect(await run.result()).toBe(10);
+    const types: string[] = [];
+    for await (const event of run.history()) types.push(event.type);
+    expect(types.filter((type) => type === "TaskCompleted")).toHaveLength(4);
+    expect(types[0]).toBe("RunStarted");
+    expect(types.at(-1)).toBe("RunCompleted");
+  });
+
+  test("fails as its function throws, with the cause", async () => {
+    const boom = task("boom", () => { throw new RangeError("too far") });
+    const failing = workflow("failing", async () => { await boom() });
+    const error: unknown = await failing().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RunError);
+    expect((error as RunError).cause).toBeInstanceOf(TaskError);
+    expect(((error as RunError).cause as TaskError).cause).toBeInstanceOf(RangeError);
+  });
+
+  test("waits durably, races, and times out", async () => {
+    const timed = workflow("timed", async () => {
+      const winner = await Promise.race([add(1, 2), sleep("1h").then(() => "late")]);
+      const late = await withTimeout(20, () => sleep("1h")).catch((error: unknown) => error instanceof TimedOut);
+      return { winner, late };
+    });
+    expect(await timed()).toEqual({ winner: 3, late: true });
+  });
+
+  test("sees the same clock and chance in every turn, live as in replay", async () => {
+    const fixed = workflow("fixed", async () => {
+      const before = [Date.now(), Math.random(), crypto.randomUUID()];
+      const pid = record("pid", () => process.pid);
+      await add(1, 1);
+      return { before, pid, in: context().in };
+    });
+    const result = await fixed();
+    expect(result.pid).toBe(process.pid);
+    expect(result.in).toBe("workflow");
+  });
+
+  test("is refused an effect, naming it", async () => {
+    const outside = workflow("outside", async () => { await fetch("http://127.0.0.1:1/") });
+    await expect(outside()).rejects.toMatchObject({ cause: { code: "EFFECT_IN_WORKFLOW" } });
+  });
+});
+
+describe("a task", () => {
+  test("is tried again until it works, as often as its retries allow", async () => {
+    let tries = 0;
+    const flaky = task("flaky", { retries: 3, retryDelay: 1 }, () => { if (++tries < 3) throw new Error("not yet"); return tries });
+    const patient = workflow("patient", async () => flaky());
+    expect(await patient()).toBe(3);
+  });
+
+  test("keeps the order of the items it is mapped over, within a bounded concurrency", async () => {
+    let open = 0, most = 0;
+    const double = task("double", async (n: number) => {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => { setTimeout(resolve, 1) });
+      open--;
+      return n * 2;
+    });
+    const mapped = workflow("mapped", async () => double.map([1, 2, 3, 4, 5, 6, 7], { concurrency: 3 }));
+    expect(await mapped()).toEqual([2, 4, 6, 8, 10, 12, 14]);
+    expect(most).toBeLessThanOrEqual(3);
+  });
+});

@@ -1,0 +1,14 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+const setup = "test/global-setup.ts";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: "forks",
+    ...(existsSync(setup) && { globalSetup: setup }),
+  },
+});
