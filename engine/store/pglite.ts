@@ -6,6 +6,7 @@ import { lockDirectory } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { StoreError, type Store } from "./port.ts";
 import { SqlStore, type Row, type SqlDriver } from "./sql-store.ts";
+import { BUILT } from "./statements.ts";
 import { unpackTemplate } from "./template.ts";
 
 /** What the thread is asked, and what it answers. */
@@ -59,9 +60,7 @@ class PgliteDriver implements SqlDriver {
     this.location = location;
     this.#power = power;
     this.#unlock = unlock;
-    const source = import.meta.url.endsWith(".ts");
-    this.#worker = new Worker(new URL(source ? "./pglite-thread.ts" : "./pglite-thread.js", import.meta.url),
-      { workerData: { data }, stdout: true, stderr: true, execArgv: source ? ["--import", "tsx"] : [] });
+    this.#worker = new Worker(new URL("pglite-thread.js", BUILT), { workerData: { data }, stdout: true, stderr: true });
     this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
     this.#worker.on("error", (error) => this.#die(new StoreError("STORE_OPEN_FAILED", `the embedded database stopped: ${error.message}`, "unknown")));
     this.#worker.on("exit", () => this.#die(new StoreError("STORE_UNAVAILABLE", "the embedded database has ended", "unknown")));

@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 const FOLDER = new URL("sql/", import.meta.url);
+/** What only the build makes: the thread as JavaScript, the template. Tests that run from source use the build's. */
+export const BUILT = new URL(import.meta.url.endsWith(".ts") ? "../../dist/engine/store/" : "./", import.meta.url);
 const read = new Map<string, string>();
 
 /** The text of sql/statements/<name>.sql. */

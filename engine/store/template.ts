@@ -8,10 +8,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { schemaKey } from "./migrate.ts";
+import { BUILT } from "./statements.ts";
 
 interface Index { readonly key: string; readonly folders: readonly string[]; readonly files: readonly (readonly [string, number])[] }
 
-const FILE = fileURLToPath(new URL("template.br", import.meta.url));
+const FILE = fileURLToPath(new URL("template.br", BUILT));
 
 /** Which PGlite and which tables a template must be of. */
 export function templateKey(): string {
