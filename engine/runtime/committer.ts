@@ -6,6 +6,7 @@
 import { StoreError, type AppendRow, type Change, type Post, type Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import { originals } from "../replay/globals.ts";
+import { isAboutData, type Patience } from "./patience.ts";
 
 /** One append, ready to leave, with what must be written before it and with it. */
 export interface Outgoing {
@@ -27,17 +28,13 @@ export interface Appender {
 const LAZY_MS = 5;
 const MAX_ROWS = 1000;
 const MAX_BYTES = 4 * 1024 * 1024;
-const RETRY_FIRST_MS = 50;
-const RETRY_LAST_MS = 5000;
 
 export interface CommitterOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly patience: Patience;
   /** Flushes that may be in flight at once; each has a connection. */
   readonly lanes: number;
-  /** The database does not answer; called once per outage, and with undefined when it is back. */
-  readonly onOutage: (error: StoreError | undefined) => void;
 }
 
 export class Committer {
@@ -50,7 +47,6 @@ export class Committer {
   #pumpScheduled = false;
   #lazyTimer: (() => void) | undefined;
   #idle: (() => void)[] = [];
-  #stopped = false;
 
   constructor(options: CommitterOptions) { this.#options = options }
 
@@ -75,7 +71,7 @@ export class Committer {
   }
 
   /** Gives up: nothing leaves any more, retries end. */
-  stop(): void { this.#stopped = true; this.#lazyTimer?.() }
+  stop(): void { this.#options.patience.stop(); this.#lazyTimer?.() }
 
   #schedule(): void {
     if (this.#pumpScheduled || this.#busy >= this.#options.lanes) return;
@@ -93,7 +89,7 @@ export class Committer {
   }
 
   #pump(): void {
-    while (this.#busy < this.#options.lanes && this.#urgent.size > 0 && !this.#stopped) {
+    while (this.#busy < this.#options.lanes && this.#urgent.size > 0 && !this.#options.patience.stopped) {
       const batch = this.#cut();
       if (batch.size === 0) continue;
       this.#busy++;
@@ -103,7 +99,7 @@ export class Committer {
         else if (this.#busy === 0) { const idle = this.#idle; this.#idle = []; for (const done of idle) done() }
       });
     }
-    if (this.#busy === 0 && (this.#stopped || this.#urgent.size === 0)) {
+    if (this.#busy === 0 && (this.#options.patience.stopped || this.#urgent.size === 0)) {
       const idle = this.#idle; this.#idle = []; for (const done of idle) done();
     }
   }
@@ -128,7 +124,7 @@ export class Committer {
     const plain = new Map<Appender, Outgoing>(), changing = new Map<Appender, Outgoing>();
     for (const [run, out] of batch) (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run, out);
     const payloads = [...batch.values()].flatMap((out) => out.payloads);
-    if (payloads.length > 0) await this.#insist(() => this.#options.store.putPayloads(payloads));
+    if (payloads.length > 0) await this.#options.patience.insist(() => this.#options.store.putPayloads(payloads));
     if (plain.size > 0) await this.#send(plain);
     if (changing.size > 0) await this.#send(changing);
   }
@@ -140,11 +136,11 @@ export class Committer {
     try {
       landed = await this.#options.store.append(outs.map((out) => out.row),
         outs.flatMap((out) => out.change ?? []), outs.flatMap((out) => out.mail));
-      this.#recovered();
+      this.#options.patience.recovered();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       if (isAboutData(error)) { await this.#split(batch, error); return }
-      await this.#pause(error);
+      await this.#options.patience.pause(error);
     }
     const missing = new Map<Appender, Outgoing>();
     const there = new Set(landed);
@@ -155,8 +151,7 @@ export class Committer {
   /** Rows that did not come back: landed earlier, fenced, or not there yet. Looked up in a statement of its own. */
   async #settle(missing: ReadonlyMap<Appender, Outgoing>): Promise<void> {
     const places = [...missing.values()].map(({ row }) => ({ runId: row.runId, firstSeq: row.firstSeq }));
-    const answers = await this.#insist(() => this.#options.store.standing(places));
-    if (answers === undefined) { for (const run of missing.keys()) this.#refuse(run, undefined); return }
+    const answers = await this.#options.patience.insist(() => this.#options.store.standing(places));
     const standing = new Map(answers.map((answer) => [answer.runId, answer.appendId]));
     for (const [run, out] of missing) {
       const appendId = standing.get(out.row.runId);
@@ -169,9 +164,9 @@ export class Committer {
   /** Nobody stands there: the row never arrived, or came too early. Resent byte-identical; refused twice = fenced. */
   async #resend(run: Appender, out: Outgoing): Promise<void> {
     for (;;) {
-      if (this.#stopped) { this.#refuse(run, undefined); return }
+      if (this.#options.patience.stopped) { this.#refuse(run, undefined); return }
       const { row } = out;
-      const waitMs = row.notBefore === undefined ? 0 : row.notBefore - (await this.#insist(() => this.#options.store.now()) ?? 0);
+      const waitMs = row.notBefore === undefined ? 0 : row.notBefore - (await this.#options.patience.insist(() => this.#options.store.now()));
       if (waitMs > 0) await this.#sleep(waitMs);
       let lost = false;
       try {
@@ -181,9 +176,9 @@ export class Committer {
         lost = true;
         if (!(error instanceof StoreError)) throw error;
         if (isAboutData(error)) { this.#refuse(run, error); return }
-        await this.#pause(error);
+        await this.#options.patience.pause(error);
       }
-      const [answer] = await this.#insist(() => this.#options.store.standing([row])) ?? [];
+      const [answer] = await this.#options.patience.insist(() => this.#options.store.standing([row]));
       if (answer?.appendId === row.appendId) { this.#land(run); return }
       if (answer !== undefined || (!lost && waitMs <= 0)) { this.#refuse(run, undefined); return }
     }
@@ -206,32 +201,7 @@ export class Committer {
     if (asked !== "none") this.mark(run, asked === "urgent");
   }
 
-  /** Repeats a question that changes nothing until the database answers; undefined when the committer stops. */
-  async #insist<T>(ask: () => Promise<T>): Promise<T | undefined> {
-    while (!this.#stopped) {
-      try { const answer = await ask(); this.#recovered(); return answer }
-      catch (error) {
-        if (!(error instanceof StoreError) || isAboutData(error)) throw error;
-        await this.#pause(error);
-      }
-    }
-    return undefined;
-  }
-
-  #failures = 0;
-  #recovered(): void {
-    if (this.#failures > 0) { this.#failures = 0; this.#options.onOutage(undefined) }
-  }
-  /** Full jitter, 50 ms to 5 s: many workers must not come back in step. */
-  async #pause(error: StoreError): Promise<void> {
-    if (this.#failures === 0) this.#options.onOutage(error);
-    const cap = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
-    await this.#sleep(this.#options.random() * cap);
-  }
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => { this.#options.clock.after(ms, resolve) });
   }
 }
-
-/** 22xxx and 23xxx: the statement can never succeed with this data. */
-function isAboutData(error: StoreError): boolean { return /^2[23]/.test(error.sqlState ?? "") }

@@ -17,6 +17,7 @@ import type { Clock } from "./clock.ts";
 import type { Appender, Committer, Outgoing } from "./committer.ts";
 import type { Ids } from "./ids.ts";
 import type { History } from "./load.ts";
+import type { Patience } from "./patience.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { valueOf } from "./rehearse.ts";
 import { ownRejections } from "./rejections.ts";
@@ -29,6 +30,7 @@ export interface DriverHost {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly committer: Committer;
+  readonly patience: Patience;
   /** The database's clock, as this worker estimates it. */
   now(): number;
   /** Events of a run that have just become durable, values inline. */
@@ -132,7 +134,8 @@ export class Driver implements Appender {
     if (!this.#caughtUp || this.#mailKnown <= this.#mailRead) return;
     const after = this.#mailRead;
     this.#mailRead = this.#mailKnown;
-    for (const mail of await this.#host.store.mail(this.run.id, after)) this.#onOneMail(mail);
+    const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, after));
+    for (const mail of letters) this.#onOneMail(mail);
   }
 
   /** Stops making attempts and gives the run back: now if nothing runs, else when what runs has ended. */

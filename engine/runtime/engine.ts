@@ -93,7 +93,7 @@ export class RunEngine {
     if (request.ifExists === "fail") throw new RepriseError("RUN_EXISTS",
       `a run of workflow '${run.workflow}' with the id '${request.id}' exists: ${made.runId}`,
       "Use another id, or ifExists: \"attach\" to wait for that run, or \"replace\" to free the id.");
-    return { runId: made.runId, name: (await this.row(made.runId)).name, existed: true };
+    return { runId: made.runId, name: (await this.#worker.patience.insist(() => this.row(made.runId))).name, existed: true };
   }
 
   /** Continues an unfinished run here. Its history as it was found, or undefined if another worker holds it. */
@@ -110,8 +110,8 @@ export class RunEngine {
         const departure = await this.#worker.driver(runId)?.departed;
         if (departure?.how === "ended") return outcomeOf(runId, departure.event);
         if (departure?.how === "parked") throw departure.error;
-        const row = await this.row(runId);
-        if (TERMINAL_STATES.includes(row.state)) return outcomeOf(runId, (await loadHistory(this.store, runId)).events.at(-1));
+        const row = await this.#worker.patience.insist(() => this.row(runId));
+        if (TERMINAL_STATES.includes(row.state)) return outcomeOf(runId, (await this.#insistHistory(runId)).at(-1));
         if (row.parked !== null && row.owner === null) throw await this.#whyParked(runId);
         await new Promise<void>((resolve) => { this.#parts.clock.after(waitMs, resolve) });
       }
@@ -161,8 +161,10 @@ export class RunEngine {
     return mine ? [started, { type: "RunClaimed", at, epoch: 1, worker: this.#worker.id }] : [started];
   }
 
+  #insistHistory(runId: string): Promise<readonly Event[]> { return this.#worker.patience.insist(() => this.history(runId)) }
+
   async #whyParked(runId: string): Promise<RepriseError> {
-    const parked = (await this.history(runId)).findLast((event) => event.type === "RunParked");
+    const parked = (await this.#insistHistory(runId)).findLast((event) => event.type === "RunParked");
     return parked?.type === "RunParked"
       ? new RepriseError(parked.code, parked.message, parked.hint ?? "See: reprise why " + runId)
       : new RepriseError("QUARANTINED", `run ${runId} is parked`, "See: reprise why " + runId);

@@ -10,6 +10,7 @@ import { Driver, type DriverHost } from "./driver.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, type History } from "./load.ts";
 import { Logs } from "./logs.ts";
+import { Patience } from "./patience.ts";
 
 /** What a worker tells whoever watches: facts that are durable, and what a person should know. */
 export interface Observer {
@@ -42,12 +43,15 @@ const POLL_FIRST_MS = 25;
 const POLL_LAST_MS = 1_000;
 const MAX_CRASHES = 5;
 const SWEEP_RUNS = 1000;
+/** How long starting a run waits for a database that is away, before it fails. */
+const START_PATIENCE_MS = 30_000;
 
 export class Worker implements DriverHost {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly committer: Committer;
+  readonly patience: Patience;
   readonly #options: WorkerOptions;
   readonly #logs: Logs;
   readonly #runs = new Map<string, Driver>();
@@ -70,10 +74,10 @@ export class Worker implements DriverHost {
     this.ids = options.ids;
     this.#id = `w-${options.ids.run(options.clock.now())}`;
     this.#logs = new Logs(options.store, options.clock);
-    this.committer = new Committer({
-      store: options.store, clock: options.clock, random: options.ids.random,
-      lanes: options.store.kind === "postgres" ? 2 : 1, onOutage: (error) => options.observer.outage(error),
-    });
+    this.patience = new Patience({ clock: options.clock, random: options.ids.random,
+      onOutage: (error) => options.observer.outage(error) });
+    this.committer = new Committer({ store: options.store, clock: options.clock, patience: this.patience,
+      lanes: options.store.kind === "postgres" ? 2 : 1 });
   }
 
   /** Takes the lease and starts the loops. */
@@ -98,7 +102,7 @@ export class Worker implements DriverHost {
 
   /** Creates a run; with `work` it is this worker's from its first row on. */
   async create(run: NewRun, history: History, workflow: WorkflowSpec): Promise<{ runId: string; existed: boolean }> {
-    const answer = await this.store.create(run);
+    const answer = await this.patience.insist(() => this.store.create(run), START_PATIENCE_MS);
     if (answer.result === "exists") return { runId: answer.runId, existed: true };
     this.#own.add(answer.runId);
     if (run.worker !== undefined) {
@@ -142,7 +146,7 @@ export class Worker implements DriverHost {
     await this.committer.settled();
     await this.#logs.flush();
     this.committer.stop();
-    await this.store.retire(this.id);
+    await this.store.retire(this.id).catch(() => undefined); // the lease lapses by itself
   }
 
   #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec, history: History): void {
@@ -157,7 +161,7 @@ export class Worker implements DriverHost {
       throw new RepriseError("WORKFLOW_NOT_LOADED", `run ${claimed.runId} is of workflow '${claimed.workflow}', ` +
         "which this process has not loaded", "Give its file to the command, or import it before opening the engine.");
     }
-    const history = await loadHistory(this.store, claimed.runId);
+    const history = await this.patience.insist(() => loadHistory(this.store, claimed.runId));
     this.#hold(claimed, workflow, history);
     return history;
   }
@@ -246,9 +250,9 @@ export class Worker implements DriverHost {
     const code = error instanceof RepriseError ? error.code : "HISTORY_CORRUPT";
     const message = error instanceof Error ? error.message : String(error);
     const events = JSON.stringify([{ type: "RunParked", at: this.now(), code, message }]);
-    await this.store.append([{ runId: claimed.runId, firstSeq: claimed.head + 1, count: 1, appendId: this.ids.uuid(),
+    await this.patience.insist(() => this.store.append([{ runId: claimed.runId, firstSeq: claimed.head + 1, count: 1, appendId: this.ids.uuid(),
       epoch: claimed.epoch, events, previousSeq: claimed.head }],
-      [{ runId: claimed.runId, state: "parked", parked: code, release: true }], []);
+      [{ runId: claimed.runId, state: "parked", parked: code, release: true }], []));
   }
 
   #every(ms: number, work: () => Promise<void>): void {
