@@ -289,11 +289,13 @@ export class Execution {
 
   #decide(decision: Undecided, skip?: (...a: never[]) => unknown): void {
     if (this.#turn === undefined) throw new Error(`corrupt turn: ${decision.type} decided outside one`);
-    const full = { ...decision, by: this.at, at: this.#turn.now };
+    // The caller made the object for this call alone: it is filled in place, a copy of it costs 1 us.
+    const full: DecisionDraft & { site?: string } = Object.assign(decision, { by: this.at, at: this.#turn.now });
     if (this.#recorded.match(full)) return;
     const site = skip === undefined ? undefined : callSite(skip);
-    this.#decisions.push(site === undefined ? full : { ...full, site });
-    if (!this.#recorded.done) this.#recorded.inserted(site === undefined ? full : { ...full, site });
+    if (site !== undefined) full.site = site;
+    this.#decisions.push(full);
+    if (!this.#recorded.done) this.#recorded.inserted(full);
   }
 }
 

@@ -20,7 +20,7 @@ export interface TaskFrame {
   /** `runId/key`: the same for every attempt. */
   readonly idempotencyKey: string;
   readonly abortSignal: AbortSignal;
-  readonly log: (level: LogLevel, text: string, data?: object) => void;
+  log(level: LogLevel, text: string, data?: object): void;
   readonly captureConsole: boolean;
   /** Runs started inside this attempt so far: they get deterministic default ids. */
   startedRuns: number;
@@ -28,11 +28,12 @@ export interface TaskFrame {
 export type Frame = WorkflowFrame | TaskFrame;
 export type LogLevel = "debug" | "info" | "warn" | "error" | "critical";
 
-const storage = new AsyncLocalStorage<Frame>();
+const storage = new AsyncLocalStorage<Frame | undefined>();
 
 /** The frame of the running code, or undefined outside runs. */
 export function currentFrame(): Frame | undefined { return storage.getStore() }
 /** Runs `fn` as code of `frame`. */
 export function inFrame<T>(frame: Frame, fn: () => T): T { return storage.run(frame, fn) }
-/** Runs `fn` as nobody's code: what the engine itself starts must not inherit a run. */
-export function outsideFrames<T>(fn: () => T): T { return storage.exit(fn) }
+/** Runs `fn` as nobody's code: what the engine itself starts must not inherit a run. (`exit()` of the storage would
+ *  switch the hooks of the whole process off and on again.) */
+export function outsideFrames<T>(fn: () => T): T { return storage.run(undefined, fn) }

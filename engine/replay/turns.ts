@@ -7,7 +7,7 @@
 import { kernel, type OpenTurn } from "./kernel.ts";
 import { enforceGlobals, originals, restoreGlobals } from "./globals.ts";
 
-const BURST_MS = 2;
+const BURST_MS = 0.5;
 
 /** One turn to run. `step` is called first for the delivery, then again after each drain until it answers false. */
 export interface TurnJob {
@@ -21,6 +21,8 @@ export interface TurnJob {
 const queue: TurnJob[] = [];
 let head = 0;
 let scheduled = false;
+let running = false;
+let after: (() => void)[] = [];
 
 /** Queues a turn; turns run in the order they were queued. */
 export function enqueueTurn(job: TurnJob): void {
@@ -30,17 +32,31 @@ export function enqueueTurn(job: TurnJob): void {
   originals.setImmediate(burst);
 }
 
+/** Calls `fn` soon, while no turn is open: after the burst that is running, or after the microtasks of this moment. */
+export function afterTurns(fn: () => void): void {
+  if (running) after.push(fn);
+  else originals.nextTick(fn);
+}
+
 function burst(): void {
+  running = true;
   const until = originals.performanceNow() + BURST_MS;
   const next = (): void => {
     const job = queue[head++];
-    if (job === undefined) { queue.length = 0; head = 0; scheduled = false; return }
+    if (job === undefined) { queue.length = 0; head = 0; scheduled = false; callAfter(); return }
     runTurn(job, () => {
       if (head >= queue.length || originals.performanceNow() < until) next();
-      else originals.setImmediate(burst);
+      else { originals.setImmediate(burst); callAfter() }
     });
   };
   next();
+}
+
+function callAfter(): void {
+  running = false;
+  const fns = after;
+  after = [];
+  for (const fn of fns) fn();
 }
 
 function runTurn(job: TurnJob, over: () => void): void {

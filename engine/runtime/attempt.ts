@@ -1,8 +1,8 @@
 /** One attempt of one task: user code in a macrotask of its own, with a context, a signal and a time limit. */
 import { Cancelled, NonRetryable, TimedOut } from "../core/errors.ts";
-import type { TaskPolicy, TaskSpec } from "../core/policy.ts";
+import type { RunInfo, TaskPolicy, TaskSpec } from "../core/policy.ts";
 import { delayBefore, RetryAfter } from "../core/retry.ts";
-import { inFrame, outsideFrames, type TaskFrame } from "../replay/identity.ts";
+import { inFrame, type LogLevel, type TaskFrame } from "../replay/identity.ts";
 import type { Clock } from "./clock.ts";
 
 /** How an attempt ended. */
@@ -10,8 +10,55 @@ export type AttemptEnd =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
 
+/** An AbortController that is made when somebody asks for its signal: few tasks do, and one costs 2 us. */
+export class Abort {
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+  #onAbort: ((reason: Error) => void) | undefined;
+  get aborted(): boolean { return this.#reason !== undefined }
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+  abort(reason: Error): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#onAbort?.(reason);
+  }
+  /** The one that must hear of it, besides the user's code. */
+  onAbort(fn: (reason: Error) => void): void { this.#onAbort = fn }
+}
+
+/** What the code of one attempt may know and say. */
+export class AttemptFrame implements TaskFrame {
+  readonly in = "task";
+  readonly run: RunInfo;
+  readonly task: { readonly name: string; readonly key: string };
+  readonly attempt: number;
+  readonly captureConsole: boolean;
+  startedRuns = 0;
+  readonly #abort: Abort;
+  readonly #write: TaskFrame["log"];
+  constructor(run: RunInfo, call: { readonly key: string; readonly spec: TaskSpec }, attempt: number, abort: Abort,
+    write: TaskFrame["log"]) {
+    this.run = run;
+    this.task = { name: call.spec.name, key: call.key };
+    this.attempt = attempt;
+    this.captureConsole = call.spec.policy.captureConsole ?? false;
+    this.#abort = abort;
+    this.#write = write;
+  }
+  get idempotencyKey(): string { return `${this.run.id}/${this.task.key}` }
+  get abortSignal(): AbortSignal { return this.#abort.signal }
+  log(level: LogLevel, text: string, data?: object): void { this.#write(level, text, data) }
+}
+
 /** Runs the task's function once. Never rejects; a result after the limit or the abort is dropped. */
-export function runAttempt(spec: TaskSpec, frame: TaskFrame, args: readonly unknown[], abort: AbortController,
+export function runAttempt(spec: TaskSpec, frame: TaskFrame, args: readonly unknown[], abort: Abort,
   limitMs: number | undefined, clock: Clock): Promise<AttemptEnd> {
   return new Promise((resolve) => {
     const stop = limitMs === undefined ? undefined : clock.after(limitMs, () => {
@@ -20,11 +67,11 @@ export function runAttempt(spec: TaskSpec, frame: TaskFrame, args: readonly unkn
       resolve({ ok: false, error });
     });
     const end = (how: AttemptEnd): void => { stop?.(); resolve(how) };
-    abort.signal.addEventListener("abort", () => end({ ok: false, error: abort.signal.reason }), { once: true });
-    outsideFrames(() => inFrame(frame, () => {
+    abort.onAbort((error) => end({ ok: false, error }));
+    inFrame(frame, () => {
       new Promise((settle) => settle(spec.fn(...args)))
         .then((value) => end({ ok: true, value }), (error: unknown) => end({ ok: false, error }));
-    }));
+    });
   });
 }
 

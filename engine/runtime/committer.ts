@@ -3,16 +3,16 @@
  * batches by itself: whatever came while a flush was in flight goes with the next. At most one row per run is in
  * flight, so a refused row can never be followed by a later one of the same run.
  */
-import { StoreError, type AppendRow, type Change, type Post, type Store } from "../store/port.ts";
+import { StoreError, type AppendRow, type Change, type SentMail, type Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
-import { originals } from "../replay/globals.ts";
-import { isAboutData, type Patience } from "./patience.ts";
+import { afterTurns } from "../replay/turns.ts";
+import { isHopeless, type Patience } from "./patience.ts";
 
 /** One append, ready to leave, with what must be written before it and with it. */
 export interface Outgoing {
   readonly row: AppendRow;
   readonly change: Change | undefined;
-  readonly mail: readonly Post[];
+  readonly mail: readonly SentMail[];
   readonly payloads: readonly { readonly hash: string; readonly text: string }[];
 }
 /** A run that appends. */
@@ -76,7 +76,8 @@ export class Committer {
   #schedule(): void {
     if (this.#pumpScheduled || this.#busy >= this.#options.lanes) return;
     this.#pumpScheduled = true;
-    originals.setImmediate(() => { this.#pumpScheduled = false; this.#pump() });
+    // After the microtasks of this moment: what many runs bring at once leaves together, what one brings leaves at once.
+    afterTurns(() => { this.#pumpScheduled = false; this.#pump() });
   }
 
   #armLazy(): void {
@@ -139,7 +140,7 @@ export class Committer {
       this.#options.patience.recovered();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (isAboutData(error)) { await this.#split(batch, error); return }
+      if (isHopeless(error)) { await this.#split(batch, error); return }
       await this.#options.patience.pause(error);
     }
     const missing = new Map<Appender, Outgoing>();
@@ -175,7 +176,7 @@ export class Committer {
       } catch (error) {
         lost = true;
         if (!(error instanceof StoreError)) throw error;
-        if (isAboutData(error)) { this.#refuse(run, error); return }
+        if (isHopeless(error)) { this.#refuse(run, error); return }
         await this.#options.patience.pause(error);
       }
       const [answer] = await this.#options.patience.insist(() => this.#options.store.standing([row]));

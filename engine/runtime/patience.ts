@@ -31,7 +31,7 @@ export class Patience {
         this.recovered();
         return answer;
       } catch (error) {
-        const hopeless = !(error instanceof StoreError) || isAboutData(error) || isFinal(error);
+        const hopeless = !(error instanceof StoreError) || isHopeless(error);
         if (hopeless || this.#stopped || this.#options.clock.monotonic() > until) throw error;
         await this.pause(error);
       }
@@ -53,10 +53,7 @@ export class Patience {
   }
 }
 
-/** 22xxx and 23xxx: the statement can never succeed with this data. */
-export function isAboutData(error: StoreError): boolean { return /^2[23]/.test(error.sqlState ?? "") }
-
-/** No waiting helps: the tables are not ours, or the statement is not understood. */
-function isFinal(error: StoreError): boolean {
-  return error.code === "SCHEMA_NEWER" || error.code === "MIGRATION_CHANGED" || /^(42|0A)/.test(error.sqlState ?? "");
+/** No waiting helps: bad data (22xxx, 23xxx), a statement that is not understood (42xxx, 0A000), tables not ours. */
+export function isHopeless(error: StoreError): boolean {
+  return error.code === "SCHEMA_NEWER" || error.code === "MIGRATION_CHANGED" || /^(22|23|42|0A)/.test(error.sqlState ?? "");
 }

@@ -5,9 +5,9 @@ import { toErrorRecord } from "../codec/error-record.ts";
 import { PAYLOAD_LIMIT } from "../codec/limits.ts";
 import { decodeValue, encodeValue, payloadBytes } from "../codec/value.ts";
 import type { OpenTask } from "../replay/execution.ts";
-import { originals } from "../replay/globals.ts";
 import type { TaskFrame } from "../replay/identity.ts";
-import { nextAttempt, runAttempt } from "./attempt.ts";
+import { afterTurns } from "../replay/turns.ts";
+import { Abort, AttemptFrame, nextAttempt, runAttempt } from "./attempt.ts";
 import type { Driver, DriverHost } from "./driver.ts";
 
 interface Task {
@@ -16,7 +16,7 @@ interface Task {
   readonly scheduledAt: number;
   /** Failed attempts, those of earlier owners included. */
   failures: number;
-  abort: AbortController | undefined;
+  abort: Abort | undefined;
   retry: { readonly dueAt: number; readonly cancel: () => void } | undefined;
 }
 /** What history says of the attempts of a task. */
@@ -60,12 +60,12 @@ export class Tasks {
     else this.begin(call, (past?.started ?? 0) + 1);
   }
 
-  /** Starts an attempt, in a macrotask of its own. */
+  /** Starts an attempt, outside any turn. */
   begin(call: OpenTask, attempt: number): void {
     const task = this.#track(call, this.#past.get(call.key));
     if (this.#draining) return;
     this.#running++;
-    originals.setImmediate(() => { void this.#attempt(task, attempt) });
+    afterTurns(() => { void this.#attempt(task, attempt) });
   }
 
   /** The code gave this task up; a late result is dropped. */
@@ -103,13 +103,13 @@ export class Tasks {
     const { call } = task;
     if (this.#tasks.get(call.key) === task) {
       const { policy } = call.spec;
-      task.abort = new AbortController();
+      task.abort = new Abort();
       this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
       // The arguments were encoded from an array.
       const args = decodeValue(call.input) as readonly unknown[];
       const end = await runAttempt(call.spec, this.#frame(task, attempt, task.abort), args, task.abort,
         this.#limit(task), this.#host.clock);
-      const live = this.#tasks.get(call.key) === task && !(this.#draining && task.abort.signal.aborted);
+      const live = this.#tasks.get(call.key) === task && !(this.#draining && task.abort.aborted);
       if (live && end.ok) this.#completed(task, attempt, end.value);
       else if (live && !end.ok) await this.#failed(task, attempt, end.error, policy.deadlineMs);
     }
@@ -181,14 +181,10 @@ export class Tasks {
     return timeoutMs === undefined ? left : Math.min(timeoutMs, left);
   }
 
-  #frame(task: Task, attempt: number, abort: AbortController): TaskFrame {
-    const { key, spec } = task.call;
+  #frame({ call }: Task, attempt: number, abort: Abort): TaskFrame {
     const { run } = this.#driver;
-    return {
-      in: "task", run, task: { name: spec.name, key }, attempt, idempotencyKey: `${run.id}/${key}`,
-      abortSignal: abort.signal, captureConsole: spec.policy.captureConsole ?? false, startedRuns: 0,
-      log: (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key, attempt }),
-    };
+    return new AttemptFrame(run, call, attempt, abort,
+      (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key: call.key, attempt }));
   }
 }
 

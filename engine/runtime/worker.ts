@@ -169,7 +169,7 @@ export class Worker implements DriverHost {
   async #heartbeat(): Promise<void> {
     const before = this.clock.now();
     const { alive, now } = await this.store.heartbeat(this.id, LEASE_MS);
-    this.#offsetMs = this.store.kind === "postgres" ? now - (before + this.clock.now()) / 2 : 0;
+    this.#offsetMs = this.store.kind === "postgres" ? Math.round(now - (before + this.clock.now()) / 2) : 0;
     if (!alive) await this.#reborn();
     else if (!this.#claiming) await this.#adopt();
   }

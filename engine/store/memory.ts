@@ -1,7 +1,7 @@
 /** The port in memory: the same rules as SQL, for tests and `memory:`. Answers come in a later microtask, as from a database. */
 import {
   TERMINAL_STATES, type AppendRow, type Change, type Claimed, type ClaimRequest, type CreateAnswer, type HistoryRow, type LogLine,
-  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type SourceVersion, type Store,
+  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type SentMail, type SourceVersion, type Store,
   type StoreSize, type WorkerInfo,
 } from "./port.ts";
 
@@ -51,11 +51,11 @@ class MemoryStore implements Store {
     return { result: "created", runId: run.runId };
   }
 
-  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly Post[]): Promise<readonly string[]> {
+  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]> {
     const landed: string[] = [];
     for (const row of rows) if (this.#land(row)) landed.push(row.runId);
     for (const change of changes) if (landed.includes(change.runId)) this.#change(change);
-    for (const post of mail) if (landed.length > 0) await this.post(post);
+    for (const post of mail) if (landed.includes(post.from)) await this.post(post);
     return landed;
   }
 

@@ -106,6 +106,8 @@ export interface Post {
   /** Also wakes a run that is paused or parked. */
   readonly control?: boolean;
 }
+/** Mail that leaves with an append: posted only if the row of run `from` lands. */
+export interface SentMail extends Post { readonly from: string }
 export type PostAnswer = "ok" | "duplicate" | "finished" | "no_run";
 
 /** The runs row: a projection of history up to `asOf`, and the claim's index. */
@@ -168,7 +170,7 @@ export interface Store {
 
   create(run: NewRun): Promise<CreateAnswer>;
   /** Rows of many runs in one commit, at most one per run. Returns the run ids whose row landed; the rest were refused. */
-  append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly Post[]): Promise<readonly string[]>;
+  append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]>;
   /** Who stands at these places? Asked after a refusal or an unknown outcome; nothing comes back for an empty place. */
   standing(places: readonly { readonly runId: string; readonly firstSeq: number }[]):
     Promise<readonly { readonly runId: string; readonly firstSeq: number; readonly appendId: string }[]>;

@@ -2,7 +2,7 @@
 import { statement } from "./statements.ts";
 import type {
   AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LogLine, Mail, NewRun, Post, PostAnswer, RunFilter, RunRow,
-  RunState, SourceVersion, Store, StoreSize, WorkerInfo,
+  RunState, SentMail, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
 export type Row = { readonly [column: string]: unknown };
@@ -19,7 +19,7 @@ export interface SqlDriver {
 }
 
 const CREATE = "select * from create_run($1::text::json)";
-const PLAIN = "select run_id from append_plain($1)";
+const PLAIN = statement("append-plain");
 const APPEND = "select run_id from append_rows($1, $2, $3)";
 const CLAIM = "select * from claim_runs($1, $2, $3, $4::integer, $5::text::uuid, $6, $7, $8::boolean)";
 const POST = "select post_mail($1, $2, $3, $4, $5::boolean) as answer";
@@ -39,7 +39,7 @@ export class SqlStore implements Store {
     return { result, runId: text(answer["run_id"]) };
   }
 
-  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly Post[]): Promise<readonly string[]> {
+  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]> {
     const wire = JSON.stringify(rows.map((row) => ({ r: row.runId, s: row.firstSeq, c: row.count, a: row.appendId, e: row.epoch,
       v: row.events, pf: row.previousSeq, nb: row.notBefore })));
     const plain = changes.length === 0 && mail.length === 0;
@@ -168,8 +168,8 @@ function changeWire(change: Change): object {
   return { r: change.runId, st: change.state, rel: change.release ?? false, wk: change.wakeAt, ml: change.mailRead, cr: change.crashes,
     pk: change.parked ?? undefined, up: change.parked === null, nv: change.excludeVersion };
 }
-function mailWire(mail: Post): object {
-  return { to: mail.runId, k: mail.dedupe, kd: mail.kind, v: mail.payload, ct: mail.control ?? false };
+function mailWire(mail: SentMail): object {
+  return { f: mail.from, to: mail.runId, k: mail.dedupe, kd: mail.kind, v: mail.payload, ct: mail.control ?? false };
 }
 function json(list: readonly string[] | undefined): string | null { return list === undefined ? null : JSON.stringify(list) }
 /** PostgreSQL's text has no NUL; in a log line it is worth nothing. */

@@ -88,21 +88,8 @@ begin
   return 'ok';
 end $$;
 
--- Appends, hot path: rows that change nothing in runs. p_rows: JSON array of {r,s,c,a,e,v,pf,nb}, one per run.
--- A row lands only if the row before it (pf) is of its epoch and ends where it begins, and its "not before" has come.
--- Returns the runs whose row landed. The predecessor test is a scalar sub-select on purpose: as EXISTS it was planned as
--- a hash join over the whole table (2.4 x slower).
-create function append_plain(p_rows text) returns table (run_id text) language sql as $$
-  insert into history (run_id, first_seq, count, append_id, epoch, events)
-  select x.r, x.s, x.c, x.a, x.e, x.v
-  from json_to_recordset(p_rows::json) as x(r text, s integer, c integer, a uuid, e integer, v text, pf integer, nb double precision)
-  where (select p.first_seq + p.count = x.s and p.epoch = x.e from history p where p.run_id = x.r and p.first_seq = x.pf)
-    and (x.nb is null or to_timestamp(x.nb / 1000) <= clock_timestamp())
-  order by x.r on conflict do nothing returning history.run_id
-$$;
-
 -- Appends with changes of state and mail. p_changes: JSON array of {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
--- p_rows; p_mail: {to,k,kd,v,ct}, posted if any row landed. Returns the runs whose row landed.
+-- p_rows; p_mail: {f,to,k,kd,v,ct}, posted if the row of run f landed. Returns the runs whose row landed.
 -- Locks: the runs rows it changes or mails to, sorted; then history keys; then mailbox.
 create function append_rows(p_rows text, p_changes text, p_mail text) returns table (run_id text) language plpgsql as $$
 #variable_conflict use_column
@@ -112,7 +99,15 @@ begin
       select x.r from json_to_recordset(p_changes::json) as x(r text)
       union select m."to" from json_to_recordset(p_mail::json) as m("to" text)))
     order by r.run_id for update;
-  select array_agg(i.run_id) into landed from append_plain(p_rows) i;
+  with i as (   -- the rule of append-plain.sql
+    insert into history (run_id, first_seq, count, append_id, epoch, events)
+    select x.r, x.s, x.c, x.a, x.e, x.v
+    from json_to_recordset(p_rows::json)
+           as x(r text, s integer, c integer, a uuid, e integer, v text, pf integer, nb double precision)
+    where (select p.first_seq + p.count = x.s and p.epoch = x.e from history p where p.run_id = x.r and p.first_seq = x.pf)
+      and (x.nb is null or to_timestamp(x.nb / 1000) <= clock_timestamp())
+    order by x.r on conflict do nothing returning run_id)
+  select array_agg(i.run_id) into landed from i;
   update runs r set
     state = coalesce(x.st, r.state), as_of = h.s + h.c - 1, mail_read = coalesce(x.ml, r.mail_read),
     crashes = coalesce(x.cr, r.crashes), owner = case when x.rel then null else r.owner end,
@@ -131,7 +126,8 @@ begin
   where r.run_id = x.r and x.r = any (landed);
   if landed is not null then   -- after the update: two updates of one row in one statement lose one
     perform post_mail(m."to", m.k, m.kd, m.v, m.ct)
-      from json_to_recordset(p_mail::json) as m("to" text, k text, kd text, v text, ct boolean);
+      from json_to_recordset(p_mail::json) as m(f text, "to" text, k text, kd text, v text, ct boolean)
+      where m.f = any (landed);
   end if;
   return query select unnest(landed);
 end $$;

@@ -1,0 +1,16 @@
+import { openRunEngine, openStore } from "reprise/engine";
+import { taskMs, tasksPerSecond } from "./engine.ts";
+import { workflowNames, workflowSpec } from "../dist/sdk/registry.js";
+const real = await openStore(process.argv[2]!);
+const log: any[] = []; const verbs: any = {};
+const store = new Proxy(real, { get: (t: any, p: any) => { const f = t[p]; if (typeof f !== "function") return f; return async (...a: any[]) => { const x = performance.now(); verbs[p] = (verbs[p] ?? 0) + 1; const r = await f.apply(t, a); if (p === "append") log.push([x, performance.now(), a[0].length, a[1].length]); return r } } });
+const engine = await openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: { events(){}, line(){}, outage(){} } as any, claims: "all", concurrency: 1000 });
+for (let i=0;i<3;i++) await tasksPerSecond(engine, 100, 200);
+log.length = 0; for (const k in verbs) delete verbs[k];
+const t0 = performance.now(); const c = process.cpuUsage();
+const t = await tasksPerSecond(engine, 100, 400);
+console.log("tasks/s", t, "cpu", process.cpuUsage(c).user/1e3/(performance.now()-t0), verbs);
+const mid = log.slice(log.length/2|0, (log.length/2|0)+25); const z = mid[0][0];
+for (const [a,b,n,ch] of mid) console.log((a-z).toFixed(2), (b-z).toFixed(2), "took", (b-a).toFixed(2), "rows", n, ch);
+const plain = log.filter(l=>l[3]===0); console.log("flushes", plain.length, "mean rows", plain.reduce((s,l)=>s+l[2],0)/plain.length, "mean ms", plain.reduce((s,l)=>s+l[1]-l[0],0)/plain.length);
+process.exit(0);

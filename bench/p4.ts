@@ -1,0 +1,14 @@
+import { benchEngine, taskMs, tasksPerSecond } from "./engine.ts";
+const { engine } = await benchEngine(process.argv[2]!);
+await taskMs(engine, 500);
+const { Session } = await import("node:inspector/promises"); const s = new Session(); s.connect();
+await s.post("Profiler.enable"); await s.post("Profiler.setSamplingInterval", { interval: 100 }); await s.post("Profiler.start");
+const t = performance.now(), c = process.cpuUsage();
+if (process.argv[3] === "many") await tasksPerSecond(engine, 100, 400); else await taskMs(engine, 4000);
+const u = process.cpuUsage(c); console.log("wall", (performance.now()-t).toFixed(0), "user", u.user/1000, "sys", u.system/1000);
+const { profile } = await s.post("Profiler.stop");
+const self = new Map<string, number>(); const byId = new Map(profile.nodes.map(n=>[n.id,n]));
+const dt = profile.timeDeltas!; profile.samples!.forEach((id,i)=>{ const n=byId.get(id)!; const f=n.callFrame; const k=`${f.functionName||"(anon)"} ${f.url.split("/").slice(-3).join("/")}:${f.lineNumber}`; self.set(k,(self.get(k)??0)+dt[i]!); });
+const total=[...self.values()].reduce((a,b)=>a+b,0);
+for (const [k,v] of [...self].sort((a,b)=>b[1]-a[1]).slice(0,45)) console.log((v/1000).toFixed(1).padStart(8), (100*v/total).toFixed(1).padStart(5)+"%", k);
+await engine.close(0); process.exit(0);

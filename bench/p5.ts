@@ -1,0 +1,12 @@
+import { openRunEngine, openStore } from "reprise/engine";
+import { taskMs } from "./engine.ts";
+import { workflowNames, workflowSpec } from "../dist/sdk/registry.js";
+const real = await openStore(process.argv[2]!);
+const took: number[] = []; let sum = 0, n = 0, rows = 0; const verbs: any = {};
+const store = new Proxy(real, { get: (t: any, p: any) => { const f = t[p]; if (typeof f !== "function") return f; return async (...a: any[]) => { const x = performance.now(); verbs[p] = (verbs[p] ?? 0) + 1; const r = await f.apply(t, a); if (p === "append") { const d = performance.now() - x; sum += d; n++; took.push(d); if (n === 500) console.log(JSON.stringify(a)) } return r } } });
+const engine = await openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: { events(){}, line(){}, outage(){} } as any, claims: "all" });
+await taskMs(engine, 300);
+sum = 0; n = 0; rows = 0;
+const t = await taskMs(engine, 3000);
+took.sort((a,b)=>a-b); console.log("p10", took[took.length/10|0], "p50", took[took.length>>1], "p90", took[took.length*0.9|0], "p99", took[took.length*0.99|0]); console.log("task", t, "appends", n, "ms each", sum / n, verbs);
+process.exit(0);
