@@ -4,15 +4,15 @@ import { RepriseError } from "./errors.ts";
 /** Hands out `kind:name#n`, n = occurrence from 0; an explicit key is used as it is, once. */
 export class Keys {
   readonly #next = new Map<string, number>();
-  readonly #explicit = new Set<string>();
+  #explicit: Set<string> | undefined;
 
   /** @throws DUPLICATE_KEY when an explicit key is used twice in the run */
   next(kind: string, name: string, explicit?: string): string {
     if (explicit !== undefined) {
       const key = `${kind}:${explicit}`;
-      if (this.#explicit.has(key)) throw new RepriseError("DUPLICATE_KEY", `the key '${explicit}' is used twice in this run`,
+      if (this.#explicit?.has(key)) throw new RepriseError("DUPLICATE_KEY", `the key '${explicit}' is used twice in this run`,
         "Give every call a key of its own, for instance with the item's id in it.");
-      this.#explicit.add(key);
+      (this.#explicit ??= new Set()).add(key);
       return key;
     }
     const base = `${kind}:${name}`;

@@ -1,4 +1,5 @@
 /** What a task and a run are, as the rooms hand them to one another: plain interfaces, no behaviour. */
+import type { RunStarted } from "./events.ts";
 import type { RetryDelay } from "./retry.ts";
 
 /** How often and how long a task may try. All times in milliseconds. */
@@ -44,4 +45,25 @@ export interface RunInfo {
   readonly startedAt: Date;
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
+}
+
+const NO_TAGS: readonly string[] = [];
+
+/** A run's identity as its first event tells it. The date is made when asked for: few ask, and a run that waits is small. */
+export class Identity implements RunInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly workflow: string;
+  readonly tags: readonly string[];
+  readonly parentId: string | undefined;
+  readonly #startedAt: number;
+  constructor(id: string, started: Pick<RunStarted, "name" | "workflow" | "at" | "tags">) {
+    this.id = id;
+    this.name = started.name;
+    this.workflow = started.workflow;
+    this.tags = started.tags ?? NO_TAGS;
+    this.parentId = undefined;
+    this.#startedAt = started.at;
+  }
+  get startedAt(): Date { return new Date(this.#startedAt) }
 }

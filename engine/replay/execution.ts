@@ -8,6 +8,7 @@ import type { Decision, Delivery, Draft, ErrorRecord, Event, Payload } from "../
 import { Keys } from "../core/keys.ts";
 import type { RunInfo, TaskSpec, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "./identity.ts";
+import { Abort } from "./abort.ts";
 import { inFrame, outsideFrames } from "./identity.ts";
 import { kernel, type OpenTurn } from "./kernel.ts";
 import { seededRandom } from "./random.ts";
@@ -47,23 +48,31 @@ export interface ExecutionOptions {
   readonly seed: string;
   readonly workflow: WorkflowSpec;
   readonly values: Values;
+  readonly host: ExecutionHost;
   /** Events already in the log; empty for a run that begins. */
   readonly history: readonly Event[];
   /** The history ends within the decisions of one turn: the rest of them may be missing. */
   readonly partial?: boolean;
+}
+
+/** Who is told what the code does, besides its decisions. */
+export interface ExecutionHost {
   /** Differences that may pass are reported here; without it every difference stops the run. */
-  readonly tolerate?: (divergence: Divergence) => void;
+  tolerate?(divergence: Divergence): void;
   /** A line written by workflow code, only while it is new. */
-  readonly log: (seq: number, level: LogLevel, text: string, data?: object) => void;
+  line(seq: number, level: LogLevel, text: string, data?: object): void;
   /** The run cannot go on: it awaited something the engine does not know. Called at most once. */
-  readonly onFatal: (error: RepriseError) => void;
+  fatal(error: RepriseError): void;
 }
 
 export class Execution {
   readonly run: RunInfo;
   readonly open = new Map<string, Open>();
-  readonly abort = new AbortController();
-  readonly #options: ExecutionOptions;
+  readonly abort = new Abort();
+  readonly #seed: string;
+  readonly #workflow: WorkflowSpec;
+  readonly #values: Values;
+  readonly #host: ExecutionHost;
   readonly #recorded: Recorded;
   readonly #keys = new Keys();
   readonly #root = new Scope(undefined);
@@ -76,15 +85,18 @@ export class Execution {
   at = 0;
 
   constructor(options: ExecutionOptions) {
-    this.#options = options;
+    this.#seed = options.seed;
+    this.#workflow = options.workflow;
+    this.#values = options.values;
+    this.#host = options.host;
     this.run = options.run;
-    this.#recorded = new Recorded(options.history, options.partial ?? false, options.tolerate);
+    this.#recorded = new Recorded(options.history, options.partial ?? false, options.host);
   }
 
   /** Feeds one delivery to the code in a turn of its own; `value` is the decoded result or error that it carries. */
   deliver(event: Delivery, value: unknown, done: (result: TurnResult) => void): void {
     let begun = false;
-    const turn = new Turn(this, event, this.#options.seed);
+    const turn = new Turn(this, event, this.#seed);
     enqueueTurn({
       turn,
       step: () => {
@@ -123,8 +135,8 @@ export class Execution {
     const key = this.#keys.next("task", spec.name, explicitKey);
     if (this.#outcome !== undefined) return { key, promise: new Promise(() => undefined) };
     if (scope.cause !== undefined) return { key, promise: Promise.reject(scope.cause) };
-    const input = this.#options.values.encode(args, `${spec.name}(...)`);
-    const inputHash = this.#options.values.hash(input);
+    const input = this.#values.encode(args, `${spec.name}(...)`);
+    const inputHash = this.#values.hash(input);
     this.#decide({
       type: "TaskScheduled", key, name: spec.name, inputHash, ...(input && { input }),
       ...(spec.policy.retries > 0 && { retries: spec.policy.retries }),
@@ -160,7 +172,7 @@ export class Execution {
       this.#decide({ type: "ValueRecorded", key });
       return decode(known.value);
     }
-    const value = this.#options.values.encode(outsideTurn(read), `record('${name}')`);
+    const value = this.#values.encode(outsideTurn(read), `record('${name}')`);
     this.#decide({ type: "ValueRecorded", key, ...(value && { value }) });
     return decode(value);
   }
@@ -188,13 +200,13 @@ export class Execution {
   fail(error: RepriseError): RepriseError {
     if (!this.#fatal && this.#outcome === undefined) {
       this.#fatal = true;
-      outsideFrames(() => this.#options.onFatal(error));
+      outsideFrames(() => this.#host.fatal(error));
     }
     return error;
   }
 
   log(level: LogLevel, text: string, data?: object): void {
-    if (!this.replaying) this.#options.log(this.at, level, text, data);
+    if (!this.replaying) this.#host.line(this.at, level, text, data);
   }
 
   /** What the code of this run is called in. */
@@ -222,7 +234,7 @@ export class Execution {
         if (this.#turn === undefined || kernel.turn !== this.#turn) this.fail(foreignAwait("the end of the workflow", false));
         else this.#outcome ??= outcome;
       };
-      new Promise((resolve) => resolve(this.#options.workflow.fn(input)))
+      new Promise((resolve) => resolve(this.#workflow.fn(input)))
         .then((value) => settle({ value }), (error: unknown) => settle({ error }));
     });
   }
@@ -261,9 +273,9 @@ export class Execution {
   #endTurn(): void {
     const outcome = this.#outcome;
     if (outcome === undefined || this.#recorded.finished) return;
-    if (this.#options.workflow.dangling === "await" && this.open.size > 0) return;
+    if (this.#workflow.dangling === "await" && this.open.size > 0) return;
     const left = [...this.open.values()];
-    const strict = this.#options.workflow.dangling === "error" && left.length > 0 && "value" in outcome;
+    const strict = this.#workflow.dangling === "error" && left.length > 0 && "value" in outcome;
     for (const call of left) this.#giveUp(call, "run ended");
     this.#decide(strict ? this.#failed(dangling(left.map((call) => call.key))) : this.#terminal(outcome));
     this.#recorded.finished = true;
@@ -278,13 +290,13 @@ export class Execution {
       return this.#failed(error);
     }
     try {
-      const result = this.#options.values.encode(outcome.value, `result of ${this.run.workflow}`);
+      const result = this.#values.encode(outcome.value, `result of ${this.run.workflow}`);
       return { type: "RunCompleted", key: "run:end", ...(result && { result }) };
     } catch (error) { return this.#failed(error) }
   }
 
   #failed(error: unknown): Undecided {
-    return { type: "RunFailed", key: "run:end", error: this.#options.values.toRecord(error) };
+    return { type: "RunFailed", key: "run:end", error: this.#values.toRecord(error) };
   }
 
   #decide(decision: Undecided, skip?: (...a: never[]) => unknown): void {

@@ -17,33 +17,34 @@ export class Recorded {
   finished = false;
   /** Up to this delivery the code only repeats: nothing that it prints is new. */
   readonly muteUntil: number;
-  readonly #places = new Map<string, Decision>();
-  readonly #byTurn = new Map<number, Set<string>>();
+  /** Tables are made when history fills them: a run that waits costs 4 KB, an empty table 170 bytes of it. */
+  #places: Map<string, Decision> | undefined;
+  #byTurn: Map<number, Set<string>> | undefined;
   /** Keys whose result is already in history: a changed input cannot matter to them any more. */
-  readonly #answered = new Set<string>();
-  readonly #tolerate: ((divergence: Divergence) => void) | undefined;
+  #answered: Set<string> | undefined;
+  readonly #host: { tolerate?(divergence: Divergence): void };
   /** The last turn with recorded decisions; a turn up to here issued all of its decisions, unless `#partial`. */
   readonly #frontier: number;
   readonly #partial: boolean;
-  #inserted: Issued[] = [];
+  #inserted: Issued[] | undefined;
   #found: { kind: DivergenceKind; recorded: Decision; issued: Issued } | undefined;
   #turn = 0;
 
-  constructor(history: readonly Event[], partial: boolean, tolerate?: (divergence: Divergence) => void) {
+  constructor(history: readonly Event[], partial: boolean, host: { tolerate?(divergence: Divergence): void }) {
     let frontier = 0;
     for (const decision of history) {
-      if (isDelivery(decision) && "key" in decision) this.#answered.add(decision.key);
+      if (isDelivery(decision) && "key" in decision) (this.#answered ??= new Set()).add(decision.key);
       if (!isDecision(decision)) continue;
       const place = placeOf(decision);
-      this.#places.set(place, decision);
+      (this.#places ??= new Map()).set(place, decision);
       if (decision.by > frontier) frontier = decision.by;
-      const turn = this.#byTurn.get(decision.by);
+      const turn = (this.#byTurn ??= new Map()).get(decision.by);
       if (turn === undefined) this.#byTurn.set(decision.by, new Set([place]));
       else turn.add(place);
     }
     this.#frontier = frontier;
     this.#partial = partial;
-    this.#tolerate = tolerate;
+    this.#host = host;
     this.muteUntil = frontier;
   }
 
@@ -51,16 +52,16 @@ export class Recorded {
   get done(): boolean { return this.#turn > this.#frontier }
 
   /** The recorded decision of this key, whatever its turn. */
-  get(key: string): Decision | undefined { return this.#places.get(key) }
+  get(key: string): Decision | undefined { return this.#places?.get(key) }
 
   /** Is this decision in history already? Notes a difference when it is, but not like this. */
   match(issued: Issued & { readonly inputHash?: string }): boolean {
     this.#turn = issued.by;
     const place = placeOf(issued);
-    const recorded = this.#places.get(place);
+    const recorded = this.#places?.get(place);
     if (recorded === undefined) return false;
-    this.#byTurn.get(recorded.by)?.delete(place);
-    this.#places.delete(place);
+    this.#byTurn?.get(recorded.by)?.delete(place);
+    this.#places?.delete(place);
     if (recorded.type !== issued.type) this.#differ("KIND", recorded, issued);
     else if (recorded.by !== issued.by) this.#differ("MOVED", recorded, issued);
     else if (recorded.type === "TaskScheduled" && recorded.inputHash !== issued.inputHash) {
@@ -74,20 +75,20 @@ export class Recorded {
   /** The code decided something that history does not have; fine beyond the frontier. */
   inserted(issued: Issued): void {
     if (issued.by > this.#frontier || (issued.by === this.#frontier && this.#partial)) return;
-    this.#inserted.push(issued);
+    (this.#inserted ??= []).push(issued);
   }
 
   /** The turn of `delivery` is over: what differs, if anything does. */
   endTurn(delivery: Delivery): Divergence | undefined {
     this.#turn = delivery.seq;
     const after = afterOf(delivery);
-    const issued = this.#inserted[0];
-    const missing = this.#byTurn.get(delivery.seq);
-    this.#byTurn.delete(delivery.seq);
+    const issued = this.#inserted?.[0];
+    const missing = this.#byTurn?.get(delivery.seq);
+    this.#byTurn?.delete(delivery.seq);
     const place = missing?.values().next().value;
-    const recorded = place === undefined ? undefined : this.#places.get(place);
+    const recorded = place === undefined ? undefined : this.#places?.get(place);
     if (issued !== undefined || recorded !== undefined) {
-      this.#inserted = [];
+      this.#inserted = undefined;
       return {
         kind: issued === undefined ? "REMOVED" : "INSERTED", after,
         ...(recorded && { recorded: sideOf(recorded) }), ...(issued && { issued: sideOf(issued) }),
@@ -95,14 +96,15 @@ export class Recorded {
     }
     const found = this.#found;
     this.#found = undefined;
+    if (this.done) { this.#byTurn = undefined; this.#answered = undefined }
     return found && { kind: found.kind, after, recorded: sideOf(found.recorded), issued: sideOf(found.issued) };
   }
 
   #differ(kind: DivergenceKind, recorded: Decision, issued: Issued): void {
-    const harmless = kind === "MOVED" || (kind === "CHANGED" && this.#answered.has(recorded.key));
-    if (harmless && this.#tolerate !== undefined) {
+    const harmless = kind === "MOVED" || (kind === "CHANGED" && this.#answered?.has(recorded.key));
+    if (harmless && this.#host.tolerate !== undefined) {
       const after = { seq: issued.by, type: "turn" };
-      this.#tolerate({ kind, recorded: sideOf(recorded), issued: sideOf(issued), after });
+      this.#host.tolerate({ kind, recorded: sideOf(recorded), issued: sideOf(issued), after });
     } else this.#found ??= { kind, recorded, issued };
   }
 }

@@ -2,6 +2,7 @@
 import { Cancelled, NonRetryable, TimedOut } from "../core/errors.ts";
 import type { RunInfo, TaskPolicy, TaskSpec } from "../core/policy.ts";
 import { delayBefore, RetryAfter } from "../core/retry.ts";
+import type { Abort } from "../replay/abort.ts";
 import { inFrame, type LogLevel, type TaskFrame } from "../replay/identity.ts";
 import type { Clock } from "./clock.ts";
 
@@ -9,29 +10,6 @@ import type { Clock } from "./clock.ts";
 export type AttemptEnd =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
-
-/** An AbortController that is made when somebody asks for its signal: few tasks do, and one costs 2 us. */
-export class Abort {
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
-  #onAbort: ((reason: Error) => void) | undefined;
-  get aborted(): boolean { return this.#reason !== undefined }
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-  abort(reason: Error): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-    this.#onAbort?.(reason);
-  }
-  /** The one that must hear of it, besides the user's code. */
-  onAbort(fn: (reason: Error) => void): void { this.#onAbort = fn }
-}
 
 /** What the code of one attempt may know and say. */
 export class AttemptFrame implements TaskFrame {

@@ -29,3 +29,13 @@ export const realClock: Clock = {
   monotonic: () => originals.performanceNow(),
   after,
 };
+
+const A_DAY_MS = 86_400_000;
+
+/** Keeps the process alive until the answer is called. */
+export function stayAlive(clock: Clock): () => void {
+  let stop = (): void => undefined;
+  const again = (): void => { stop = clock.after(A_DAY_MS, again) };
+  again();
+  return () => stop();
+}

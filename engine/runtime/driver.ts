@@ -4,12 +4,10 @@
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
 import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type RunStarted } from "../core/events.ts";
-import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
+import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
-import { inputHash } from "../codec/hash.ts";
-import { encodeValue } from "../codec/value.ts";
 import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
-import { Execution, type TurnResult } from "../replay/execution.ts";
+import { Execution, type ExecutionHost, type OpenTimer, type TurnResult } from "../replay/execution.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { siteLine } from "../replay/site.ts";
 import type { Mail, RunState, Store, StoreError } from "../store/port.ts";
@@ -19,10 +17,10 @@ import type { Ids } from "./ids.ts";
 import type { History } from "./load.ts";
 import type { Patience } from "./patience.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
-import { valueOf } from "./rehearse.ts";
-import { ownRejections } from "./rejections.ts";
+import { values, valueOf } from "./rehearse.ts";
+import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
 import { Tasks } from "./tasks.ts";
-import { Timers } from "./timers.ts";
+import { Timers, type TimerHost } from "./timers.ts";
 
 /** What a worker gives to the runs that it holds. */
 export interface DriverHost {
@@ -38,74 +36,102 @@ export interface DriverHost {
   log(run: RunInfo, line: { readonly seq: number; readonly level: LogLevel; readonly text: string;
     readonly data: object | undefined; readonly key?: string; readonly attempt?: number }): void;
   /** The run is no longer here: ended, released, parked or lost. */
-  gone(driver: Driver): void;
+  gone(driver: Driver, how: Departure): void;
 }
 
 /** How a run left this worker. */
 export type Departure =
   | { readonly how: "ended"; readonly event: Event }
-  | { readonly how: "released" | "lost" }
+  /** `wakeAt`: when the run can move by itself again, if it can. */
+  | { readonly how: "released"; readonly wakeAt: number | undefined }
+  | { readonly how: "lost" }
   | { readonly how: "parked"; readonly error: RepriseError };
 
+/** A run with nothing to do for so long is given back, and costs no memory any more. */
 const IDLE_MS = 10_000;
 const STUCK_MS = 100;
 
-export class Driver implements Appender {
+export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   readonly run: RunInfo;
-  readonly departed: Promise<Departure>;
+  readonly clock: Clock;
   readonly #host: DriverHost;
   readonly #execution: Execution;
   readonly #outbox: Outbox;
   readonly #tasks: Tasks;
   readonly #timers: Timers;
-  readonly #events: readonly Event[];
+  /** What there was when the run came here; let go when it has been replayed. */
+  #events: readonly Event[];
   readonly #codeVersion: string;
-  readonly #stopRejections: () => void;
-  #depart!: (how: Departure) => void;
+  #waiters: ((how: Departure) => void)[] | undefined;
   #departure: Departure | undefined;
   /** The last event of this ownership is on its way. */
   #closing = false;
   #mailRead: number;
   #mailKnown: number;
   #crashes: number;
+  #wakeAt: number | undefined;
   #caughtUp = false;
   /** Turns queued and not over. */
   #turns = 0;
-  #idleTimer: (() => void) | undefined;
+  /** When there was last something to do. */
+  #busyAt = 0;
 
   constructor(host: DriverHost, workflow: WorkflowSpec, claim: { readonly runId: string; readonly epoch: number;
     readonly mailHead: number; readonly crashes: number }, history: History) {
     this.#host = host;
+    this.clock = host.clock;
     this.#events = history.events;
     this.#codeVersion = workflow.codeVersion;
     const started = startOf(history.events);
-    this.run = {
-      id: claim.runId, name: started.name, workflow: started.workflow, startedAt: new Date(started.at),
-      tags: started.tags ?? [], parentId: undefined,
-    };
-    this.departed = new Promise((resolve) => { this.#depart = resolve });
+    this.run = new Identity(claim.runId, started);
     this.#mailKnown = claim.mailHead;
     this.#mailRead = history.events.reduce((n, event) => "n" in event ? Math.max(n, event.n) : n, 0);
     this.#crashes = claim.crashes;
     const last = history.events.at(-1) ?? started;
     this.#outbox = new Outbox({ runId: claim.runId, epoch: claim.epoch, head: last.seq,
       previousSeq: history.lastFirstSeq, lastAt: last.at, uuid: host.ids.uuid });
-    this.#execution = new Execution({
-      run: this.run, seed: started.seed, workflow, history: history.events, partial: history.partial,
-      values: { encode: encodeValue, hash: inputHash, toRecord: toErrorRecord },
-      log: (seq, level, text, data) => host.log(this.run, { seq, level, text, data }),
-      onFatal: (error) => this.#fatal(error),
-      tolerate: (found) => this.add({ type: "Noted", at: host.now(), code: found.kind, message: describeDivergence(found) }),
-    });
+    this.#execution = new Execution({ run: this.run, seed: started.seed, workflow, history: history.events,
+      partial: history.partial, values, host: this });
     this.#tasks = new Tasks(this, host, history.events);
-    this.#timers = new Timers(host, (key, dueAt) => {
-      this.deliver({ type: "TimerFired", at: Math.max(dueAt, host.now()), key }, dueAt);
-    });
-    this.#stopRejections = ownRejections(claim.runId, (error) => this.#floating(error));
+    this.#timers = new Timers(this);
+    ownRejections(claim.runId, this);
+  }
+
+  /** How the run leaves this worker, when it does. */
+  get departed(): Promise<Departure> {
+    if (this.#departure !== undefined) return Promise.resolve(this.#departure);
+    return new Promise((resolve) => { (this.#waiters ??= []).push(resolve) });
+  }
+  now(): number { return this.#host.now() }
+
+  line(seq: number, level: LogLevel, text: string, data?: object): void {
+    this.#host.log(this.run, { seq, level, text, data });
+  }
+  tolerate(found: Divergence): void {
+    this.add({ type: "Noted", at: this.now(), code: found.kind, message: describeDivergence(found) });
+  }
+  fatal(error: RepriseError): void {
+    this.#tasks.abortAll(error);
+    this.add({ type: "RunFailed", at: this.now(), key: "run:end", by: this.#execution.at, error: toErrorRecord(error) },
+      { state: "failed", release: true });
+  }
+  *timers(): Iterable<OpenTimer> {
+    for (const call of this.#execution.open.values()) if (call.kind === "timer") yield call;
+  }
+  fire(key: string, dueAt: number): void {
+    this.deliver({ type: "TimerFired", at: Math.max(dueAt, this.now()), key }, dueAt);
+  }
+  floating(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#host.log(this.run, { seq: this.#outbox.head, level: "warn", data: undefined,
+      text: `A promise was rejected and nobody handled it: ${message}` });
   }
 
   /** Replays the history, then goes on live. */
-  start(): void { this.#replay(this.#events.filter(isDelivery), 0) }
+  start(): void {
+    this.#busyAt = this.clock.monotonic();
+    this.#replay(this.#events.filter(isDelivery), 0);
+  }
 
   /** Adds an event that may wait for the next urgent one, up to 5 ms. */
   add(draft: Draft, change?: RowChange): void {
@@ -152,12 +178,11 @@ export class Driver implements Appender {
     for (const event of events) {
       if (isDelivery(event)) this.#feed(event);
       else if (isTerminal(event)) this.#leave({ how: "ended", event });
-      else if (event.type === "RunReleased") this.#leave({ how: "released" });
+      else if (event.type === "RunReleased") this.#leave({ how: "released", wakeAt: this.#wakeAt });
       else if (event.type === "RunParked") {
         this.#leave({ how: "parked", error: new RepriseError(event.code, event.message, event.hint ?? "") });
       }
     }
-    this.#watchIdle();
   }
 
   refused(why: StoreError | undefined): void {
@@ -187,13 +212,14 @@ export class Driver implements Appender {
       if (call.kind === "task") this.#tasks.resume(call);
       else this.#timers.arm(call.key, call.dueAt);
     }
+    this.#events = [];
     void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error));
     this.#checkStuck();
-    this.#watchIdle();
   }
 
   #feed(event: Delivery): void {
     this.#turns++;
+    if (event.type === "TimerFired") this.#timers.disarm(event.key);
     this.#execution.deliver(event, valueOf(event, this.#execution), (result) => { this.#turns--; this.#onTurn(result) });
   }
 
@@ -212,7 +238,6 @@ export class Driver implements Appender {
       }
     }
     this.#checkStuck();
-    this.#watchIdle();
   }
 
   #changeOf(decision: { readonly type: string }): RowChange | undefined {
@@ -224,7 +249,7 @@ export class Driver implements Appender {
 
   #onOneMail(mail: Mail): void {
     const at = this.#host.now();
-    if (mail.kind === "cancel" && !this.#execution.abort.signal.aborted) {
+    if (mail.kind === "cancel" && !this.#execution.abort.aborted) {
       // Written by postCancel as this shape.
       const body = JSON.parse(mail.payload ?? "{}") as { reason?: string; graceMs?: number };
       this.deliver({ type: "CancelRequested", at, n: mail.n, ...body }, undefined, { mailRead: mail.n, state: "cancelling" });
@@ -232,12 +257,6 @@ export class Driver implements Appender {
       const why = mail.kind === "cancel" ? "already cancelling" : "nothing to do";
       this.add({ type: "MailIgnored", at, n: mail.n, kind: mail.kind, why }, { mailRead: mail.n });
     }
-  }
-
-  #fatal(error: RepriseError): void {
-    this.#tasks.abortAll(error);
-    this.add({ type: "RunFailed", at: this.#host.now(), key: "run:end", by: this.#execution.at,
-      error: toErrorRecord(error) }, { state: "failed", release: true });
   }
 
   #diverged(found: Divergence): void {
@@ -261,25 +280,19 @@ export class Driver implements Appender {
     });
   }
 
-  #floating(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#host.log(this.run, { seq: this.#outbox.head, level: "warn", data: undefined,
-      text: `A promise was rejected and nobody handled it: ${message}` });
-  }
-
-  #watchIdle(): void {
-    this.#idleTimer?.();
-    this.#idleTimer = undefined;
-    if (!this.#caughtUp || this.#departure !== undefined || this.#busy) return;
-    this.#idleTimer = this.#host.clock.after(IDLE_MS, () => { if (!this.#busy) this.#giveBack("idle") }, false);
+  /** Called by the worker every second: sets timers that have come near, gives the run back when it has long been idle. */
+  check(): void {
+    this.#timers.approach();
+    const now = this.clock.monotonic();
+    if (!this.#caughtUp || this.#busy) this.#busyAt = now;
+    else if (now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");
   }
 
   get #busy(): boolean { return this.#turns > 0 || this.#tasks.running > 0 || !this.#outbox.empty }
 
   #giveBack(reason: "drain" | "idle"): void {
     if (this.#closing || !this.#caughtUp) return;
-    const due = [this.#timers.next, this.#tasks.next].filter((at) => at !== undefined);
-    const wakeAt = this.#tasks.interrupted ? this.#host.now() : due.length > 0 ? Math.min(...due) : undefined;
+    const wakeAt = this.#wakeAt = this.#tasks.interrupted ? this.now() : earliest(this.#timers.next, this.#tasks.next);
     this.add({ type: "RunReleased", at: this.#host.now(), reason },
       { state: "waiting" satisfies RunState, release: true, ...(wakeAt !== undefined && { wakeAt }) });
   }
@@ -290,13 +303,17 @@ export class Driver implements Appender {
   #leave(how: Departure): void {
     if (this.#departure !== undefined) return;
     this.#departure = how;
-    this.#idleTimer?.();
     this.#timers.stop();
     this.#tasks.abortAll(new Cancelled(how.how === "ended" ? "the run has ended" : "the run is no longer here"));
-    this.#stopRejections();
-    this.#host.gone(this);
-    this.#depart(how);
+    disownRejections(this.run.id);
+    this.#host.gone(this, how);
+    for (const tell of this.#waiters ?? []) tell(how);
   }
+}
+
+function earliest(...instants: readonly (number | undefined)[]): number | undefined {
+  const known = instants.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 function startOf(events: readonly Event[]): RunStarted {

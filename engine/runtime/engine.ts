@@ -2,12 +2,12 @@
 import { Cancelled, RepriseError, RunError } from "../core/errors.ts";
 import { isTerminal, type Draft, type Event, type Payload } from "../core/events.ts";
 import { runName } from "../core/names.ts";
-import type { WorkflowSpec } from "../core/policy.ts";
+import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
 import { encodeEvents } from "../codec/rows.ts";
 import { decodeValue } from "../codec/value.ts";
 import { TERMINAL_STATES, type LogLine, type NewRun, type RunFilter, type RunRow, type Store } from "../store/port.ts";
-import type { Clock } from "./clock.ts";
+import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, type History } from "./load.ts";
 import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
@@ -87,7 +87,7 @@ export class RunEngine {
       partial: false };
     const made = await this.#worker.create(run, history, request.workflow);
     if (!made.existed) {
-      if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run ?? ghost(runId, name, request), history.events);
+      if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run ?? new Identity(runId, { name, workflow: request.workflow.name, at: now }), history.events);
       return { runId: made.runId, name, existed: false };
     }
     if (request.ifExists === "fail") throw new RepriseError("RUN_EXISTS",
@@ -181,19 +181,6 @@ export class RunEngine {
       throw new RepriseError("ENGINE_CLOSED", "this engine is closed", "Open another with openEngine().");
     }
   }
-}
-
-const A_DAY_MS = 86_400_000;
-function stayAlive(clock: Clock): () => void {
-  let stop = (): void => undefined;
-  const again = (): void => { stop = clock.after(A_DAY_MS, again) };
-  again();
-  return () => stop();
-}
-
-/** A run that was created and is already gone again. */
-function ghost(id: string, name: string, request: StartRequest): Parameters<Observer["events"]>[0] {
-  return { id, name, workflow: request.workflow.name, startedAt: new Date(0), tags: request.tags ?? [], parentId: undefined };
 }
 
 function outcomeOf(runId: string, event: Event | undefined): unknown {

@@ -1,12 +1,12 @@
 /** Replays a history against code with no effect on anything: the proof behind `replay --check` and `check`. */
 import { RepriseError, TaskError } from "../core/errors.ts";
 import { isDelivery, type Delivery, type Event } from "../core/events.ts";
-import type { WorkflowSpec } from "../core/policy.ts";
+import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord, toErrorRecord } from "../codec/error-record.ts";
 import { inputHash } from "../codec/hash.ts";
 import { decodeValue, encodeValue } from "../codec/value.ts";
 import { describeDivergence, type Divergence } from "../replay/divergence.ts";
-import { Execution, type DecisionDraft } from "../replay/execution.ts";
+import { Execution, type DecisionDraft, type Values } from "../replay/execution.ts";
 import { siteLine } from "../replay/site.ts";
 
 /** What a replay found. */
@@ -21,6 +21,9 @@ export interface Rehearsal {
   readonly decisions: readonly DecisionDraft[];
 }
 
+/** How replay turns values into payloads, everywhere. */
+export const values: Values = { encode: encodeValue, hash: inputHash, toRecord: toErrorRecord };
+
 /** Runs the code of `workflow` through `history`. Tasks are never run; nothing is written. */
 export function rehearse(runId: string, workflow: WorkflowSpec, history: readonly Event[],
   options: { readonly partial?: boolean } = {}): Promise<Rehearsal> {
@@ -34,11 +37,9 @@ export function rehearse(runId: string, workflow: WorkflowSpec, history: readonl
       diff: divergence && describeDivergence(divergence, siteLine),
     });
     const execution = new Execution({
-      run: { id: runId, name: started.name, workflow: started.workflow, startedAt: new Date(started.at),
-        tags: started.tags ?? [], parentId: undefined },
+      run: new Identity(runId, started),
       seed: started.seed, workflow, history: withoutEngineEnd(history), partial: options.partial ?? false,
-      values: { encode: encodeValue, hash: inputHash, toRecord: toErrorRecord },
-      log: () => undefined, onFatal: () => end(undefined),
+      values, host: { line: () => undefined, fatal: () => end(undefined) },
     });
     const deliveries = history.filter(isDelivery);
     const feed = (index: number): void => {

@@ -5,32 +5,37 @@
  */
 import { currentFrame } from "../replay/identity.ts";
 
+/** Who is told of a rejection that nobody handled. */
+export interface Owner { floating(error: unknown): void }
+
 const floating = new Map<Promise<unknown>, { readonly run: string; readonly error: unknown }>();
-const byRun = new Map<string, (error: unknown) => void>();
+const owners = new Map<string, Owner>();
 let installed = false;
 
-/** Reports rejections of a run's code that nobody handled, until the answer is called. */
-export function ownRejections(runId: string, report: (error: unknown) => void): () => void {
+/** From here on rejections of this run's code that nobody handles are its owner's. */
+export function ownRejections(runId: string, owner: Owner): void {
   if (!installed) {
     installed = true;
     process.on("unhandledRejection", onUnhandled);
     process.on("rejectionHandled", (promise) => { floating.delete(promise) });
   }
-  byRun.set(runId, report);
-  return () => {
-    for (const [promise, entry] of floating) {
-      if (entry.run !== runId) continue;
-      floating.delete(promise);
-      report(entry.error);
-    }
-    byRun.delete(runId);
-  };
+  owners.set(runId, owner);
+}
+
+/** The run is over here: what nobody has handled by now is reported. */
+export function disownRejections(runId: string): void {
+  for (const [promise, entry] of floating) {
+    if (entry.run !== runId) continue;
+    floating.delete(promise);
+    owners.get(runId)?.floating(entry.error);
+  }
+  owners.delete(runId);
 }
 
 function onUnhandled(error: unknown, promise: Promise<unknown>): void {
   const frame = currentFrame();
   const run = frame === undefined ? undefined : frame.in === "task" ? frame.run.id : frame.execution.run.id;
-  if (run !== undefined) { if (byRun.has(run)) floating.set(promise, { run, error }); return }
+  if (run !== undefined) { if (owners.has(run)) floating.set(promise, { run, error }); return }
   if (process.listenerCount("unhandledRejection") > 1) return; // the program has a listener of its own: it decides
   throw error; // node's default, which our listener would otherwise have switched off
 }

@@ -5,9 +5,10 @@ import { toErrorRecord } from "../codec/error-record.ts";
 import { PAYLOAD_LIMIT } from "../codec/limits.ts";
 import { decodeValue, encodeValue, payloadBytes } from "../codec/value.ts";
 import type { OpenTask } from "../replay/execution.ts";
+import { Abort } from "../replay/abort.ts";
 import type { TaskFrame } from "../replay/identity.ts";
 import { afterTurns } from "../replay/turns.ts";
-import { Abort, AttemptFrame, nextAttempt, runAttempt } from "./attempt.ts";
+import { AttemptFrame, nextAttempt, runAttempt } from "./attempt.ts";
 import type { Driver, DriverHost } from "./driver.ts";
 
 interface Task {
@@ -25,8 +26,10 @@ interface Past { started: number; failures: number; dueAt: number | undefined; s
 export class Tasks {
   readonly #driver: Driver;
   readonly #host: DriverHost;
-  readonly #tasks = new Map<string, Task>();
-  readonly #past: ReadonlyMap<string, Past>;
+  /** Made when the first task is: a run that only waits has none. */
+  #tasks: Map<string, Task> | undefined;
+  /** undefined where history has no tasks. */
+  readonly #past: ReadonlyMap<string, Past> | undefined;
   #running = 0;
   #draining = false;
   #drained: (() => void) | undefined;
@@ -42,27 +45,27 @@ export class Tasks {
   /** When the next retry is due. */
   get next(): number | undefined {
     let next: number | undefined;
-    for (const { retry } of this.#tasks.values()) {
+    for (const { retry } of this.#tasks?.values() ?? []) {
       if (retry !== undefined && (next === undefined || retry.dueAt < next)) next = retry.dueAt;
     }
     return next;
   }
   /** Is there a task that should run and does not, because this worker drains? */
   get interrupted(): boolean {
-    for (const task of this.#tasks.values()) if (task.retry === undefined) return true;
+    for (const task of this.#tasks?.values() ?? []) if (task.retry === undefined) return true;
     return false;
   }
 
   /** Goes on with a task that history left open. */
   resume(call: OpenTask): void {
-    const past = this.#past.get(call.key);
+    const past = this.#past?.get(call.key);
     if (past?.dueAt !== undefined) this.#wait(this.#track(call, past), past.started + 1, past.dueAt);
     else this.begin(call, (past?.started ?? 0) + 1);
   }
 
   /** Starts an attempt, outside any turn. */
   begin(call: OpenTask, attempt: number): void {
-    const task = this.#track(call, this.#past.get(call.key));
+    const task = this.#track(call, this.#past?.get(call.key));
     if (this.#draining) return;
     this.#running++;
     afterTurns(() => { void this.#attempt(task, attempt) });
@@ -70,13 +73,13 @@ export class Tasks {
 
   /** The code gave this task up; a late result is dropped. */
   abort(key: string, reason: Error): void {
-    const task = this.#tasks.get(key);
+    const task = this.#tasks?.get(key);
     if (task === undefined) return;
-    this.#tasks.delete(key);
+    this.#tasks?.delete(key);
     task.retry?.cancel();
     task.abort?.abort(reason);
   }
-  abortAll(reason: Error): void { for (const key of [...this.#tasks.keys()]) this.abort(key, reason) }
+  abortAll(reason: Error): void { for (const key of [...this.#tasks?.keys() ?? []]) this.abort(key, reason) }
 
   /** Starts nothing more; resolves when nothing runs, or after `graceMs` with what runs aborted. */
   async drain(graceMs: number): Promise<void> {
@@ -86,22 +89,22 @@ export class Tasks {
       const stop = this.#host.clock.after(graceMs, resolve);
       this.#drained = () => { stop(); resolve() };
     });
-    for (const task of this.#tasks.values()) task.abort?.abort(new RepriseError("DRAINING",
+    for (const task of this.#tasks?.values() ?? []) task.abort?.abort(new RepriseError("DRAINING",
       "the worker is shutting down", "Another worker makes the next attempt."));
   }
 
   #track(call: OpenTask, past: Past | undefined): Task {
-    const known = this.#tasks.get(call.key);
+    const known = this.#tasks?.get(call.key);
     if (known !== undefined) return known;
     const task: Task = { call, failures: past?.failures ?? 0, abort: undefined, retry: undefined,
       scheduledAt: past?.scheduledAt ?? this.#host.now() };
-    this.#tasks.set(call.key, task);
+    (this.#tasks ??= new Map()).set(call.key, task);
     return task;
   }
 
   async #attempt(task: Task, attempt: number): Promise<void> {
     const { call } = task;
-    if (this.#tasks.get(call.key) === task) {
+    if (this.#tasks?.get(call.key) === task) {
       const { policy } = call.spec;
       task.abort = new Abort();
       this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
@@ -109,7 +112,7 @@ export class Tasks {
       const args = decodeValue(call.input) as readonly unknown[];
       const end = await runAttempt(call.spec, this.#frame(task, attempt, task.abort), args, task.abort,
         this.#limit(task), this.#host.clock);
-      const live = this.#tasks.get(call.key) === task && !(this.#draining && task.abort.aborted);
+      const live = this.#tasks?.get(call.key) === task && !(this.#draining && task.abort.aborted);
       if (live && end.ok) this.#completed(task, attempt, end.value);
       else if (live && !end.ok) await this.#failed(task, attempt, end.error, policy.deadlineMs);
     }
@@ -125,7 +128,7 @@ export class Tasks {
       const bytes = result === undefined ? 0 : payloadBytes(result);
       if (bytes > PAYLOAD_LIMIT) throw tooLarge(call.spec.name, bytes);
     } catch (error) { this.#end(task, attempt, error); return }
-    this.#tasks.delete(call.key);
+    this.#tasks?.delete(call.key);
     this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt, ...(result && { result }) });
     this.#hook(task, attempt, () => call.spec.policy.onCompleted?.(value));
   }
@@ -133,7 +136,7 @@ export class Tasks {
   async #failed(task: Task, attempt: number, error: unknown, deadlineMs: number | undefined): Promise<void> {
     task.failures++;
     const next = await nextAttempt(task.call.spec.policy, task.failures, error, this.#host.ids.random);
-    if (this.#tasks.get(task.call.key) !== task) return;
+    if (this.#tasks?.get(task.call.key) !== task) return;
     if ("final" in next) { this.#end(task, attempt, next.final); return }
     const at = this.#host.now();
     const dueAt = Math.ceil(at + next.delayMs);
@@ -159,7 +162,7 @@ export class Tasks {
     const { key } = task.call;
     const record = toErrorRecord(error);
     const at = this.#host.now();
-    this.#tasks.delete(key);
+    this.#tasks?.delete(key);
     this.#driver.add({ type: "AttemptFailed", at, key, attempt, error: record });
     this.#driver.deliver({ type: "TaskFailed", at, key, attempts: attempt, error: record });
     this.#hook(task, attempt, () => task.call.spec.policy.onFailed?.(error instanceof Error ? error : new Error(String(error))));
@@ -193,7 +196,8 @@ function tooLarge(task: string, bytes: number): RepriseError {
     "Store it elsewhere (a file, a bucket, a table) and return where it is.");
 }
 
-function pastOf(history: readonly Event[]): Map<string, Past> {
+function pastOf(history: readonly Event[]): Map<string, Past> | undefined {
+  if (!history.some((event) => event.type === "TaskScheduled")) return undefined;
   const past = new Map<string, Past>();
   for (const event of history) {
     if (event.type === "TaskScheduled") {

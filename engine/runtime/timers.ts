@@ -1,35 +1,49 @@
-/** The open timers of one hot run. */
+/** The timers of one hot run: which are open, its code knows; here are those whose time is near. */
+import type { OpenTimer } from "../replay/execution.ts";
 import type { Clock } from "./clock.ts";
 
-export class Timers {
-  readonly #open = new Map<string, { readonly dueAt: number; readonly cancel: () => void }>();
-  readonly #host: { readonly clock: Clock; now(): number };
-  readonly #fire: (key: string, dueAt: number) => void;
+/** Whose timers they are, and who is told that one is due. */
+export interface TimerHost {
+  readonly clock: Clock;
+  now(): number;
+  timers(): Iterable<OpenTimer>;
+  fire(key: string, dueAt: number): void;
+}
 
-  constructor(host: { readonly clock: Clock; now(): number }, fire: (key: string, dueAt: number) => void) {
-    this.#host = host;
-    this.#fire = fire;
-  }
+/** The process's own timer, 0.6 KB, is set only when one is due within this. */
+const NEAR_MS = 5_000;
+
+export class Timers {
+  /** key -> cancel; one that has fired stays until its delivery is fed to the code. */
+  #near: Map<string, () => void> | undefined;
+  readonly #host: TimerHost;
+  constructor(host: TimerHost) { this.#host = host }
 
   /** The nearest instant at which one is due. */
   get next(): number | undefined {
     let next: number | undefined;
-    for (const { dueAt } of this.#open.values()) if (next === undefined || dueAt < next) next = dueAt;
+    for (const { dueAt } of this.#host.timers()) if (next === undefined || dueAt < next) next = dueAt;
     return next;
   }
+  /** Sets those that are near. To be called when one is opened, and more often than every five seconds. */
+  approach(): void {
+    const until = this.#host.now() + NEAR_MS;
+    for (const { key, dueAt } of this.#host.timers()) if (dueAt <= until && !this.#near?.has(key)) this.arm(key, dueAt);
+  }
   arm(key: string, dueAt: number): void {
-    const cancel = this.#host.clock.after(Math.max(0, dueAt - this.#host.now()), () => {
-      this.#open.delete(key);
-      this.#fire(key, dueAt);
+    const left = dueAt - this.#host.now();
+    if (left > NEAR_MS) return;
+    const cancel = this.#host.clock.after(Math.max(0, left), () => {
+      this.#host.fire(key, dueAt);
     });
-    this.#open.set(key, { dueAt, cancel });
+    (this.#near ??= new Map()).set(key, cancel);
   }
   disarm(key: string): void {
-    this.#open.get(key)?.cancel();
-    this.#open.delete(key);
+    this.#near?.get(key)?.();
+    this.#near?.delete(key);
   }
   stop(): void {
-    for (const { cancel } of this.#open.values()) cancel();
-    this.#open.clear();
+    for (const cancel of this.#near?.values() ?? []) cancel();
+    this.#near = undefined;
   }
 }

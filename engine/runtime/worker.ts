@@ -4,9 +4,9 @@ import type { Event } from "../core/events.ts";
 import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { StoreError, type Claimed, type NewRun, type Store } from "../store/port.ts";
-import type { Clock } from "./clock.ts";
+import { stayAlive, type Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
-import { Driver, type DriverHost } from "./driver.ts";
+import { Driver, type Departure, type DriverHost } from "./driver.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, type History } from "./load.ts";
 import { Logs } from "./logs.ts";
@@ -39,6 +39,7 @@ export interface WorkerOptions {
 const LEASE_MS = 15_000;
 const HEARTBEAT_MS = 5_000;
 const SWEEP_MS = 2_000;
+const CHECK_MS = 1_000;
 const POLL_FIRST_MS = 25;
 const POLL_LAST_MS = 1_000;
 const MAX_CRASHES = 5;
@@ -57,6 +58,9 @@ export class Worker implements DriverHost {
   readonly #runs = new Map<string, Driver>();
   /** Runs that this process started or resumed: what claims "own" may take again. */
   readonly #own = new Set<string>();
+  /** Those of them that were given back and will move by themselves. */
+  readonly #asleep = new Set<string>();
+  #alive: (() => void) | undefined;
   #offsetMs = 0;
   readonly #timers = new Set<() => void>();
   #id: string;
@@ -85,6 +89,7 @@ export class Worker implements DriverHost {
     await this.store.register(this.id, LEASE_MS, this.#options.pools, this.#options.info);
     await this.#heartbeat();
     this.#every(HEARTBEAT_MS, () => this.#heartbeat());
+    this.#every(CHECK_MS, async () => { for (const driver of this.held) driver.check() });
     if (this.store.kind === "postgres") {
       this.#every(SWEEP_MS, async () => { await this.store.sweep(MAX_CRASHES, SWEEP_RUNS, this.ids.uuid()) });
     }
@@ -132,17 +137,31 @@ export class Worker implements DriverHost {
     this.#logs.write(run.id, at, line);
   }
 
-  gone(driver: Driver): void { this.#runs.delete(driver.run.id); this.poke() }
+  gone(driver: Driver, how: Departure): void {
+    this.#runs.delete(driver.run.id);
+    if (how.how === "released" && how.wakeAt !== undefined && this.#own.has(driver.run.id)) this.#asleep.add(driver.run.id);
+    this.#keepAlive();
+    this.poke();
+  }
+
+  /** The process lives while a run is here, or one of its own sleeps and will move by itself. */
+  #keepAlive(): void {
+    const wanted = !this.#stopped && this.#runs.size + this.#asleep.size > 0;
+    if (wanted) this.#alive ??= stayAlive(this.clock);
+    else { this.#alive?.(); this.#alive = undefined }
+  }
 
   /** Gives every run back and ends the lease. Attempts may go on for `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#asleep.clear();
     for (const stop of this.#timers) stop();
     this.#pollTimer?.();
     await this.#unlisten?.();
     const left = this.held;
     await Promise.all(left.map(async (driver) => { await driver.release("drain", graceMs); await driver.departed }));
+    this.#keepAlive();
     await this.committer.settled();
     await this.#logs.flush();
     this.committer.stop();
@@ -152,6 +171,8 @@ export class Worker implements DriverHost {
   #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec, history: History): void {
     const driver = new Driver(this, workflow, claim, history);
     this.#runs.set(claim.runId, driver);
+    this.#asleep.delete(claim.runId);
+    this.#keepAlive();
     driver.start();
   }
 
