@@ -130,7 +130,8 @@ export class Tasks {
     } catch (error) { this.#end(task, attempt, error); return }
     this.#tasks?.delete(call.key);
     this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt, ...(result && { result }) });
-    this.#hook(task, attempt, () => call.spec.policy.onCompleted?.(value));
+    const { onCompleted } = call.spec.policy;
+    if (onCompleted !== undefined) this.#hook(task, attempt, () => onCompleted(value));
   }
 
   async #failed(task: Task, attempt: number, error: unknown, deadlineMs: number | undefined): Promise<void> {
@@ -165,7 +166,8 @@ export class Tasks {
     this.#tasks?.delete(key);
     this.#driver.add({ type: "AttemptFailed", at, key, attempt, error: record });
     this.#driver.deliver({ type: "TaskFailed", at, key, attempts: attempt, error: record });
-    this.#hook(task, attempt, () => task.call.spec.policy.onFailed?.(error instanceof Error ? error : new Error(String(error))));
+    const { onFailed } = task.call.spec.policy;
+    if (onFailed !== undefined) this.#hook(task, attempt, () => onFailed(error instanceof Error ? error : new Error(String(error))));
   }
 
   /** A hook is a courtesy: what it throws is a warning, never the task's failure. */

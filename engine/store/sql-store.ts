@@ -19,8 +19,8 @@ export interface SqlDriver {
 }
 
 const CREATE = "select * from create_run($1::text::json)";
-const PLAIN = statement("append-plain");
-const APPEND = "select run_id from append_rows($1, $2, $3)";
+const PLAIN = statement("append-plain"), ONE = statement("append-one");
+const APPEND = "select run_id from append_rows($1, $2, $3, $4)";
 const CLAIM = "select * from claim_runs($1, $2, $3, $4::integer, $5::text::uuid, $6, $7, $8::boolean)";
 const POST = "select post_mail($1, $2, $3, $4, $5::boolean) as answer";
 const SWEEP = "select * from sweep_runs($1::integer, $2::integer, $3::text::uuid, $4::boolean)";
@@ -40,11 +40,10 @@ export class SqlStore implements Store {
   }
 
   async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]> {
-    const wire = JSON.stringify(rows.map((row) => ({ r: row.runId, s: row.firstSeq, c: row.count, a: row.appendId, e: row.epoch,
-      v: row.events, pf: row.previousSeq, nb: row.notBefore })));
-    const plain = changes.length === 0 && mail.length === 0;
-    const landed = plain ? await this.#driver.query(PLAIN, [wire], "append")
-      : await this.#driver.query(APPEND, [wire, JSON.stringify(changes.map(changeWire)), JSON.stringify(mail.map(mailWire))], "append");
+    const plain = changes.length === 0 && mail.length === 0, [only] = rows;
+    const landed = plain && rows.length === 1 && only?.notBefore === undefined ? await this.#driver.query(ONE, oneWire(only), "append")
+      : plain ? await this.#driver.query(PLAIN, rowsWire(rows), "append")
+      : await this.#driver.query(APPEND, [...rowsWire(rows), JSON.stringify(changes.map(changeWire)), JSON.stringify(mail.map(mailWire))], "append");
     for (const change of changes) if (change.release) this.#driver.hint(change.runId);
     return landed.map((row) => text(row["run_id"]));
   }
@@ -164,6 +163,14 @@ export class SqlStore implements Store {
   }
 }
 
+/** The rows as a list, and their events as lines. */
+function rowsWire(rows: readonly AppendRow[]): readonly [string, string] {
+  return [JSON.stringify(rows.map((row) => ({ r: row.runId, s: row.firstSeq, c: row.count, a: row.appendId, e: row.epoch,
+    pf: row.previousSeq, nb: row.notBefore }))), rows.map((row) => row.events).join("\n")];
+}
+function oneWire(row: AppendRow | undefined): readonly unknown[] {
+  return row === undefined ? [] : [row.runId, row.firstSeq, row.count, row.appendId, row.epoch, row.events, row.previousSeq];
+}
 function changeWire(change: Change): object {
   return { r: change.runId, st: change.state, rel: change.release ?? false, wk: change.wakeAt, ml: change.mailRead, cr: change.crashes,
     pk: change.parked ?? undefined, up: change.parked === null, nv: change.excludeVersion };

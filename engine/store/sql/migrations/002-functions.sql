@@ -88,10 +88,10 @@ begin
   return 'ok';
 end $$;
 
--- Appends with changes of state and mail. p_changes: JSON array of {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
+-- Appends with changes of state and mail. p_rows, p_events: as in append-plain.sql. p_changes: JSON array of {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
 -- p_rows; p_mail: {f,to,k,kd,v,ct}, posted if the row of run f landed. Returns the runs whose row landed.
 -- Locks: the runs rows it changes or mails to, sorted; then history keys; then mailbox.
-create function append_rows(p_rows text, p_changes text, p_mail text) returns table (run_id text) language plpgsql as $$
+create function append_rows(p_rows text, p_events text, p_changes text, p_mail text) returns table (run_id text) language plpgsql as $$
 #variable_conflict use_column
 declare landed text[];
 begin
@@ -102,8 +102,9 @@ begin
   with i as (   -- the rule of append-plain.sql
     insert into history (run_id, first_seq, count, append_id, epoch, events)
     select x.r, x.s, x.c, x.a, x.e, x.v
-    from json_to_recordset(p_rows::json)
-           as x(r text, s integer, c integer, a uuid, e integer, v text, pf integer, nb double precision)
+    from rows from (
+      json_to_recordset(p_rows::json) as (r text, s integer, c integer, a uuid, e integer, pf integer, nb double precision),
+      string_to_table(p_events, e'\n')) as x(r, s, c, a, e, pf, nb, v)
     where (select p.first_seq + p.count = x.s and p.epoch = x.e from history p where p.run_id = x.r and p.first_seq = x.pf)
       and (x.nb is null or to_timestamp(x.nb / 1000) <= clock_timestamp())
     order by x.r on conflict do nothing returning run_id)
