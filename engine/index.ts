@@ -46,6 +46,8 @@ export interface OpenOptions {
   /** Runs held at once by a worker that claims; default 100. */
   readonly concurrency?: number;
   readonly durability?: "process" | "power";
+  /** How long this process is believed alive after its last sign of life, in milliseconds; default 15,000. */
+  readonly leaseMs?: number;
   readonly clock?: Clock;
   readonly ids?: Ids;
   /** A store that is open already, for tests and for serving one. */
@@ -59,6 +61,7 @@ export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
     store, clock: options.clock ?? realClock, ids: options.ids ?? realIds(), observer: options.observer,
     workflow: options.workflow, workflows: options.workflows, pools: options.pools ?? ["default"],
     concurrency: options.concurrency ?? 100, claims: options.claims,
+    ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
     info: { pid: process.pid, node: process.version },
   });
   try { await engine.open() } catch (error) { await store.close(); throw error }

@@ -26,6 +26,8 @@ export function consoleObserver(): Observer {
     line: (run, { at, level, text, key }) => {
       print(at, level, `${key === undefined ? workflowRun(run) : taskRun(run, key)} - ${text}`);
     },
+    blocked: (ms) => print(originals.now(), "warn", `Process - Its event loop stood still for ${formatMs(ms)}: ` +
+      "a task computes without pause; no run here could move"),
     outage: (error) => print(originals.now(), error === undefined ? "info" : "error",
       error === undefined ? "Database - Back; going on" : `Database - ${error.message}; trying again`),
   };

@@ -31,6 +31,10 @@ export interface DriverHost {
   readonly patience: Patience;
   /** The database's clock, as this worker estimates it. */
   now(): number;
+  /** Is enough of the lease left to start an attempt? */
+  mayStart(): boolean;
+  /** Calls back when the lease has been renewed; never, if it has lapsed. */
+  whenRenewed(fn: () => void): void;
   /** Events of a run that have just become durable, values inline. */
   observe(run: RunInfo, events: readonly Event[]): void;
   log(run: RunInfo, line: { readonly seq: number; readonly level: LogLevel; readonly text: string;

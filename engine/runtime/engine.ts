@@ -25,6 +25,7 @@ export interface EngineParts {
   readonly pools: readonly string[];
   readonly concurrency: number;
   readonly claims: WorkerOptions["claims"];
+  readonly leaseMs?: number;
   readonly info: WorkerOptions["info"];
 }
 

@@ -67,6 +67,7 @@ export class Tasks {
   begin(call: OpenTask, attempt: number): void {
     const task = this.#track(call, this.#past?.get(call.key));
     if (this.#draining) return;
+    if (!this.#host.mayStart()) { this.#host.whenRenewed(() => { if (this.#tasks?.get(call.key) === task) this.begin(call, attempt) }); return }
     this.#running++;
     afterTurns(() => { void this.#attempt(task, attempt) });
   }

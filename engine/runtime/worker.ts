@@ -3,7 +3,7 @@ import { RepriseError } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
 import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "../replay/identity.ts";
-import { StoreError, type Claimed, type NewRun, type Store } from "../store/port.ts";
+import { StoreError, type Claimed, type LeaseGuard, type NewRun, type Store } from "../store/port.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { Driver, type Departure, type DriverHost } from "./driver.ts";
@@ -19,6 +19,8 @@ export interface Observer {
     readonly text: string; readonly data: object | undefined; readonly key?: string }): void;
   /** The database is away (error) or back (undefined). */
   outage(error: StoreError | undefined): void;
+  /** The process's loop stood still for so long: nothing could move meanwhile. */
+  blocked?(ms: number): void;
 }
 export interface WorkerOptions {
   readonly store: Store;
@@ -33,11 +35,14 @@ export interface WorkerOptions {
   readonly concurrency: number;
   /** "all": any run of its pools. "own": only runs that it started or resumed, and their children. "none": claims nothing. */
   readonly claims: "all" | "own" | "none";
+  /** How long this worker is believed alive after its last sign of life; default 15 s. Renewed three times as often. */
+  readonly leaseMs?: number;
   readonly info: { readonly [key: string]: string | number };
 }
 
 const LEASE_MS = 15_000;
-const HEARTBEAT_MS = 5_000;
+/** A loop that comes back this late was blocked: by a synchronous task, or by a library. */
+const BLOCKED_MS = 1_000;
 const SWEEP_MS = 2_000;
 const CHECK_MS = 1_000;
 const POLL_FIRST_MS = 25;
@@ -54,6 +59,7 @@ export class Worker implements DriverHost {
   readonly committer: Committer;
   readonly patience: Patience;
   readonly #options: WorkerOptions;
+  readonly #leaseMs: number;
   readonly #logs: Logs;
   readonly #runs = new Map<string, Driver>();
   /** Runs that this process started or resumed: what claims "own" may take again. */
@@ -62,6 +68,10 @@ export class Worker implements DriverHost {
   readonly #asleep = new Set<string>();
   #alive: (() => void) | undefined;
   #offsetMs = 0;
+  #guard: LeaseGuard | undefined;
+  /** With less than a third of the lease left, no attempt starts. */
+  #startUntil = 0;
+  #onRenewed: (() => void)[] = [];
   readonly #timers = new Set<() => void>();
   #id: string;
   #pollTimer: (() => void) | undefined;
@@ -73,6 +83,7 @@ export class Worker implements DriverHost {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#leaseMs = options.leaseMs ?? LEASE_MS;
     this.store = options.store;
     this.clock = options.clock;
     this.ids = options.ids;
@@ -86,10 +97,18 @@ export class Worker implements DriverHost {
 
   /** Takes the lease and starts the loops. */
   async start(): Promise<void> {
-    await this.store.register(this.id, LEASE_MS, this.#options.pools, this.#options.info);
+    await this.#register();
     await this.#heartbeat();
-    this.#every(HEARTBEAT_MS, () => this.#heartbeat());
-    this.#every(CHECK_MS, async () => { for (const driver of this.held) driver.check() });
+    this.#every(this.#leaseMs / 3, () => this.#heartbeat());
+    let checkedAt = this.clock.monotonic();
+    this.#every(CHECK_MS, async () => {
+      const now = this.clock.monotonic(), late = now - checkedAt - CHECK_MS;
+      checkedAt = now;
+      this.#guard ??= this.#stopped ? undefined : this.store.guardLease(this.id, this.#leaseMs);
+      this.#guard?.beat();
+      if (late > BLOCKED_MS) this.#options.observer.blocked?.(late);
+      for (const driver of this.held) driver.check();
+    });
     if (this.store.kind === "postgres") {
       this.#every(SWEEP_MS, async () => { await this.store.sweep(MAX_CRASHES, SWEEP_RUNS, this.ids.uuid()) });
     }
@@ -151,6 +170,18 @@ export class Worker implements DriverHost {
     else { this.#alive?.(); this.#alive = undefined }
   }
 
+  mayStart(): boolean { return this.store.kind !== "postgres" || this.clock.monotonic() < this.#startUntil }
+  whenRenewed(fn: () => void): void {
+    this.#onRenewed.push(fn);
+    if (this.#onRenewed.length === 1) void this.#heartbeat().catch(() => undefined); // the next one comes by itself
+  }
+
+  async #register(): Promise<void> {
+    await this.store.register(this.id, this.#leaseMs, this.#options.pools, this.#options.info);
+    await this.#guard?.stop();
+    this.#guard = undefined; // the first check makes one: a short script never needs it
+  }
+
   /** Gives every run back and ends the lease. Attempts may go on for `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     if (this.#stopped) return;
@@ -165,6 +196,7 @@ export class Worker implements DriverHost {
     await this.committer.settled();
     await this.#logs.flush();
     this.committer.stop();
+    await this.#guard?.stop();
     await this.store.retire(this.id).catch(() => undefined); // the lease lapses by itself
   }
 
@@ -188,18 +220,23 @@ export class Worker implements DriverHost {
   }
 
   async #heartbeat(): Promise<void> {
-    const before = this.clock.now();
-    const { alive, now } = await this.store.heartbeat(this.id, LEASE_MS);
+    const before = this.clock.now(), asked = this.clock.monotonic();
+    const { alive, now } = await this.store.heartbeat(this.id, this.#leaseMs);
     this.#offsetMs = this.store.kind === "postgres" ? Math.round(now - (before + this.clock.now()) / 2) : 0;
-    if (!alive) await this.#reborn();
-    else if (!this.#claiming) await this.#adopt();
+    if (!alive) { await this.#reborn(); return }
+    this.#startUntil = asked + this.#leaseMs * 2 / 3;
+    const waiting = this.#onRenewed;
+    this.#onRenewed = [];
+    for (const go of waiting) go();
+    if (!this.#claiming) await this.#adopt();
   }
 
   /** The lease lapsed and can never be renewed: what was mine is not. */
   async #reborn(): Promise<void> {
+    this.#onRenewed = [];
     for (const driver of this.held) driver.refused(undefined);
     this.#id = `w-${this.ids.run(this.clock.now())}`;
-    await this.store.register(this.id, LEASE_MS, this.#options.pools, this.#options.info);
+    await this.#register();
   }
 
   /** A claim whose answer was lost is never resent: the database knows what I own. */

@@ -126,6 +126,7 @@ class MemoryStore implements Store {
     return { alive, now };
   }
   async retire(worker: string): Promise<void> { this.#workers.delete(worker) }
+  guardLease(): undefined { return undefined }
   async workers(): Promise<readonly WorkerInfo[]> {
     return [...this.#workers].map(([worker, { until, pools, info }]) => ({ worker, leaseUntil: until, alive: this.#alive(worker), pools, info }));
   }

@@ -158,6 +158,8 @@ export interface WorkerInfo {
   readonly worker: string; readonly leaseUntil: number; readonly alive: boolean;
   readonly pools: readonly string[]; readonly info: { readonly [key: string]: string | number };
 }
+/** A lease that is renewed while the process's loop is blocked; `beat` says that it moves. */
+export interface LeaseGuard { beat(): void; stop(): Promise<void> }
 export interface StoreSize {
   readonly bytes: number;
   readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[];
@@ -190,6 +192,9 @@ export interface Store {
     info: { readonly [key: string]: string | number }): Promise<void>;
   /** false = the lease has lapsed and can never be renewed. Answers the database's clock too. */
   heartbeat(worker: string, ttlMs: number): Promise<{ readonly alive: boolean; readonly now: number }>;
+  /** Renews the lease from a thread of its own, too, while this process's loop is blocked. `beat` says that it is not.
+   *  undefined where nobody else can take a run. */
+  guardLease(worker: string, ttlMs: number): LeaseGuard | undefined;
   /** Ends a lease at once: the worker goes. */
   retire(worker: string): Promise<void>;
   workers(): Promise<readonly WorkerInfo[]>;

@@ -4,10 +4,13 @@
  * error the client is thrown away and the outcome is unknown.
  */
 import { randomUUID } from "node:crypto";
+import { Worker as Thread } from "node:worker_threads";
 import postgres from "postgres";
+import type { LeaseData } from "./lease-thread.ts";
 import { migrate, SCHEMA } from "./migrate.ts";
-import { StoreError, type Store } from "./port.ts";
+import { StoreError, type LeaseGuard, type Store } from "./port.ts";
 import { SqlStore, type Row, type SqlDriver } from "./sql-store.ts";
+import { BUILT } from "./statements.ts";
 
 const DEADLINE_MS = 5000;
 const STATEMENT_TIMEOUT_MS = 4000;
@@ -114,6 +117,15 @@ class PostgresDriver implements SqlDriver {
     this.#listeners.add(listener);
     await listener.open();
     return async () => { this.#listeners.delete(listener); await listener.close() };
+  }
+
+  guardLease(worker: string, ttlMs: number): LeaseGuard {
+    const beat = new SharedArrayBuffer(4), counter = new Int32Array(beat);
+    const data: LeaseData = { url: this.#url, worker, ttlMs, everyMs: ttlMs / 3, beat };
+    const thread = new Thread(new URL("lease-thread.js", BUILT), { workerData: data });
+    thread.unref();
+    thread.on("error", () => undefined); // the process's own heartbeat goes on
+    return { beat: () => { Atomics.add(counter, 0, 1) }, stop: async () => { await thread.terminate() } };
   }
 
   async close(): Promise<void> {

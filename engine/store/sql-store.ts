@@ -1,7 +1,7 @@
 /** The port over SQL: the same statements on every driver, arrays as JSON text. */
 import { statement } from "./statements.ts";
 import type {
-  AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LogLine, Mail, NewRun, Post, PostAnswer, RunFilter, RunRow,
+  AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post, PostAnswer, RunFilter, RunRow,
   RunState, SentMail, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
@@ -14,6 +14,7 @@ export interface SqlDriver {
   query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]>;
   /** Tells other processes, after the commit, that there may be something to do. */
   hint(runId: string): void;
+  guardLease?(worker: string, ttlMs: number): LeaseGuard;
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
@@ -92,6 +93,7 @@ export class SqlStore implements Store {
     return { alive: row?.["alive"] === true, now: number(row?.["now"]) };
   }
   async retire(worker: string): Promise<void> { await this.#ask(statement("retire"), [worker]) }
+  guardLease(worker: string, ttlMs: number): LeaseGuard | undefined { return this.#driver.guardLease?.(worker, ttlMs) }
   async workers(): Promise<readonly WorkerInfo[]> {
     return (await this.#ask(statement("workers"), [])).map((row) => ({ worker: text(row["worker_id"]),
       leaseUntil: number(row["lease_until"]), alive: row["alive"] === true,

@@ -1,0 +1,29 @@
+/**
+ * The thread that renews a worker's lease on a connection of its own, so that a synchronous task of a minute does not
+ * cost the process its runs. It stops when the process's own loop has not moved for five minutes: nobody is at home.
+ */
+import { workerData } from "node:worker_threads";
+import postgres from "postgres";
+import { SCHEMA } from "./migrate.ts";
+import { statement } from "./statements.ts";
+
+/** What the thread is told. `beat[0]` is raised by the process's own loop. */
+export interface LeaseData {
+  readonly url: string; readonly worker: string; readonly ttlMs: number; readonly everyMs: number; readonly beat: SharedArrayBuffer;
+}
+
+const BLOCKED_MS = 5 * 60_000;
+const { url, worker, ttlMs, everyMs, beat } = workerData as LeaseData; // given by postgres.ts
+const counter = new Int32Array(beat);
+let last = Atomics.load(counter, 0), movedAt = performance.now();
+const sql = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
+  connection: { search_path: `${SCHEMA},public`, statement_timeout: 4000, application_name: "reprise lease" } });
+
+async function renew(): Promise<void> {
+  const now = Atomics.load(counter, 0);
+  if (now !== last) { last = now; movedAt = performance.now() }
+  if (performance.now() - movedAt > BLOCKED_MS) return;
+  // The process's own heartbeat sees what became of the lease; here a failure only means to try again.
+  await sql.unsafe(statement("heartbeat"), [worker, ttlMs], { prepare: true }).catch(() => undefined);
+}
+setInterval(() => { void renew() }, everyMs);

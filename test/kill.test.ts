@@ -1,0 +1,172 @@
+/**
+ * Suites A, D and E with real processes: workers are killed with SIGKILL at moments that nobody planned, and stopped
+ * with SIGSTOP beyond their lease. Every run ends as it would have ended; no recorded task runs again.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, inject, test } from "vitest";
+import { openRunEngine, type RunEngine, type WorkflowSpec } from "../engine/index.ts";
+import { freshDatabase } from "./postgres-server.ts";
+import { checkAgainstLedger, readLedger, startWorker, type WorkerProcess } from "./worker-processes.ts";
+
+const url = inject("postgresUrl");
+const folder = mkdtempSync(join(tmpdir(), "reprise-kill-"));
+afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
+
+const ENDS: { readonly [workflow: string]: unknown } = {
+  sequence: 8, "fan-out": 6, retrying: "done", sleeping: "done", racing: "string", limited: 60_036, caught: 36,
+};
+const NAMES = Object.keys(ENDS);
+const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+/** mulberry32 (public domain): kills at the same moments for the same seed, as far as processes can. */
+function randomFrom(state: number): () => number {
+  return () => {
+    state = state + 0x6D2B79F5 | 0;
+    let t = Math.imul(state ^ state >>> 15, 1 | state);
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
+  };
+}
+const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) });
+
+/** An engine that only starts and asks. */
+function asker(database: string): Promise<RunEngine> {
+  return openRunEngine({ database, workflow: () => undefined, workflows: () => [], claims: "none",
+    observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+}
+const spec = (name: string): WorkflowSpec => ({ name, fn: () => undefined, dangling: "cancel", codeVersion: "" });
+function ledgerFile(name: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, "");
+  return path;
+}
+async function startRuns(engine: RunEngine, count: number): Promise<readonly { readonly runId: string; readonly name: string }[]> {
+  return Promise.all(Array.from({ length: count }, async (_, i) => {
+    const name = NAMES[i % NAMES.length] ?? "sequence";
+    return { runId: (await engine.start({ workflow: spec(name), input: undefined })).runId, name };
+  }));
+}
+async function expectEnds(engine: RunEngine, runs: readonly { readonly runId: string; readonly name: string }[], ledger: string): Promise<void> {
+  for (const { runId, name } of runs) expect(await engine.result(runId), `${name} ${runId}`).toEqual(ENDS[name]);
+  const executions = readLedger(ledger);
+  for (const { runId } of runs) checkAgainstLedger(runId, await engine.history(runId), executions);
+}
+
+describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
+  test("150 workers killed with SIGKILL leave every run to others, and no recorded task runs again", async () => {
+    const database = await freshDatabase(url), ledger = ledgerFile("postgres");
+    const engine = await asker(database), random = randomFrom(seed);
+    const runs = [...await startRuns(engine, 70)];
+    let kills = 0;
+    const lane = async (): Promise<void> => {
+      while (kills < 150) {
+        const worker = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "600", CONCURRENCY: "3" });
+        await worker.says(/^ready/);
+        await Promise.race([worker.says(/^ran/), pause(1500)]); // it has work in its hands, when there is any
+        await pause(random() * 40);
+        worker.child.kill("SIGKILL");
+        expect(await worker.ended).toBe("SIGKILL");
+        if (++kills % 3 === 0) runs.push(...await startRuns(engine, 1));
+      }
+    };
+    await Promise.all([lane(), lane(), lane()]);
+    const last = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "600" });
+    await unquarantine(engine, runs);
+    await expectEnds(engine, runs, ledger);
+    last.child.kill("SIGTERM");
+    expect(await last.ended, "SIGTERM drains and ends with 0").toBe(0);
+    await engine.close(0);
+  }, 400_000);
+
+  test("one of three workers killed: its runs are taken over under the real lease", async () => {
+    const database = await freshDatabase(url), ledger = ledgerFile("takeover");
+    const engine = await asker(database);
+    const workers = Array.from({ length: 3 }, () => startWorker({ DATABASE: database, LEDGER: ledger, CONCURRENCY: "20" }));
+    await Promise.all(workers.map((worker) => worker.says(/^ready/)));
+    const runs = await startRuns(engine, 42);
+    const [victim] = workers;
+    await victim?.says(/^ran/);
+    victim?.child.kill("SIGKILL");
+    await expectEnds(engine, runs, ledger);
+    for (const worker of workers.slice(1)) { worker.child.kill("SIGTERM"); expect(await worker.ended).toBe(0) }
+    await engine.close(0);
+  }, 120_000);
+
+  test("a worker that was stopped beyond its lease wakes and can write nothing", async () => {
+    const database = await freshDatabase(url), ledger = ledgerFile("zombie");
+    const engine = await asker(database);
+    const first = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "900" });
+    await first.says(/^ready/);
+    const { runId } = await engine.start({ workflow: spec("endless"), input: undefined });
+    await first.says(/^ran task:step#5/);
+    first.child.kill("SIGSTOP");
+    const second = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "900" });
+    await second.says(/^ran task:step#20/);
+    const epoch = (await engine.row(runId)).epoch;
+    first.child.kill("SIGCONT");
+    await second.says(/^ran task:step#60/);
+    const events = await engine.history(runId), owners = events.filter((event) => event.type === "RunClaimed");
+    expect(owners.length, "claimed twice, by two workers").toBe(2);
+    expect((await engine.row(runId)).epoch, "the woken worker took nothing").toBe(epoch);
+    // What the zombie ran after it woke is not in history: all that is recorded since the second claim is the second's.
+    const mine = new Set(readLedger(ledger).filter(({ pid }) => pid === String(second.child.pid)).map(({ id }) => id));
+    const since = events.slice(events.indexOf(owners[1] as (typeof owners)[number]));
+    for (const event of since) if (event.type === "TaskCompleted" && event.result && "p" in event.result) {
+      expect(mine.has(String(event.result.p)), `${event.key} was recorded by the second worker`).toBe(true);
+    }
+    for (const { child, ended } of [first, second]) { child.kill("SIGKILL"); await ended }
+    await engine.close(0);
+  }, 60_000);
+
+  test("a task that blocks its process for longer than the lease keeps its run: the lease is renewed beside it", async () => {
+    const database = await freshDatabase(url), ledger = ledgerFile("blocking");
+    const engine = await asker(database);
+    const busy = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "1500" });
+    await busy.says(/^ready/);
+    await pause(1500); // the guard of the lease is there after the first check
+    const { runId } = await engine.start({ workflow: spec("blocking"), input: { p: 5000 } });
+    await busy.says(/^ran task:block/);
+    const other = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "1500" });
+    await other.says(/^ready/);
+    expect(await engine.result(runId)).toBe("done");
+    expect((await engine.history(runId)).filter((event) => event.type === "RunClaimed")).toHaveLength(1);
+    for (const { child, ended } of [busy, other]) { child.kill("SIGKILL"); await ended }
+    await engine.close(0);
+  }, 60_000);
+});
+
+/** Five deaths without progress park a run; here the deaths are ours. */
+async function unquarantine(engine: RunEngine, runs: readonly { readonly runId: string }[]): Promise<void> {
+  for (const { runId } of runs) {
+    const row = await engine.row(runId);
+    if (row.parked === "QUARANTINED") await engine.store.post({ runId, kind: "resume", dedupe: `test/${runId}`, payload: null, control: true });
+  }
+}
+
+describe(`on PGlite (SEED=${seed})`, () => {
+  test("50 kills with SIGKILL of the process that holds the directory lose nothing, and no recorded task runs again", async () => {
+    const random = randomFrom(seed);
+    let kills = 0;
+    for (let round = 0; kills < 50; round++) {
+      const database = join(folder, `pglite${round}`), ledger = ledgerFile(`ledger${round}`);
+      const start = NAMES.map((name, i) => `id${i}=${name}`).join(",");
+      let worker: WorkerProcess, done = false;
+      for (let life = 0; !done; life++) {
+        worker = startWorker({ DATABASE: database, LEDGER: ledger, START: start });
+        if (life >= 10) { await worker.says(/^all done/); done = true } else {
+          await worker.says(/^ready/);
+          await Promise.race([worker.says(/^all done/).then(() => { done = true }), pause(random() * 60)]);
+          if (!done) { worker.child.kill("SIGKILL"); kills++ }
+        }
+        await worker.ended;
+      }
+      const engine = await asker(database);
+      const rows = await engine.list({});
+      expect(rows).toHaveLength(NAMES.length);
+      await expectEnds(engine, rows.map(({ runId, workflow }) => ({ runId, name: workflow })), ledger);
+      await engine.close(0);
+    }
+    expect(readFileSync(join(folder, "ledger0"), "utf8")).not.toBe("");
+  }, 400_000);
+});
