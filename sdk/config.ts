@@ -31,5 +31,16 @@ export function logLevelSetting(): Setting {
   throw new RepriseError("INVALID_CONFIG", `REPRISE_LOG_LEVEL is '${given}'`, `Use one of ${LOG_LEVELS.join(", ")}.`);
 }
 
+/** Are ended runs replayed as a proof? On in development, off in production and under Vitest. */
+export function proofSetting(): Setting {
+  const name = "proof", given = process.env["REPRISE_PROOF"];
+  if (given !== undefined && given !== "") {
+    return { name, value: /^(0|off|false|no)$/i.test(given) ? "off" : "on", from: "REPRISE_PROOF" };
+  }
+  if (process.env["NODE_ENV"] === "production") return { name, value: "off", from: "NODE_ENV" };
+  return process.env["VITEST"] === undefined ? { name, value: "on", from: "default" }
+    : { name, value: "off", from: "default under Vitest" };
+}
+
 /** A database address without its password, for people. */
 export function withoutPassword(database: string): string { return database.replace(/(\/\/[^:/@]*):[^@]*@/, "$1:***@") }

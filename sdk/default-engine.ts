@@ -2,6 +2,7 @@
 import { openRunEngine, RepriseError, type RunEngine } from "../engine/index.ts";
 import { databaseSetting, withoutPassword } from "./config.ts";
 import { consoleObserver } from "./console.ts";
+import { proving } from "./proof.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 
 /** `script`: opened by itself for a plain script, which adopts only its own runs. */
@@ -31,8 +32,9 @@ async function openForScript(): Promise<DefaultEngine> {
   if (database.from === "default under Vitest") {
     process.stderr.write("reprise: no database is configured; under Vitest runs are kept in memory\n");
   }
+  const observer = proving(consoleObserver(), async () => (await defaultEngine()).engine, notDeterministic);
   const engine = await openRunEngine({
-    database: database.value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(), claims: "own",
+    database: database.value, workflow: workflowSpec, workflows: workflowNames, observer, claims: "own",
   });
   closeWithProcess(engine);
   return { engine, script: true };
@@ -55,6 +57,12 @@ function closeWithProcess(engine: RunEngine): void {
       });
     });
   }
+}
+
+/** The run's result stands; whoever waits for the process learns that it would not survive a crash. */
+function notDeterministic(error: RepriseError): void {
+  process.stderr.write(`error ${error.code}: ${error.message}\n  ${error.hint}\n  ${error.docs}\n`);
+  process.exitCode ||= 3;
 }
 
 function report(error: unknown): void {

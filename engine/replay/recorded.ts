@@ -68,6 +68,8 @@ export class Recorded {
       this.#differ("CHANGED", recorded, issued);
     } else if (recorded.type === "TimerStarted" && "dueAt" in issued && recorded.dueAt !== issued.dueAt) {
       this.#differ("CHANGED", recorded, issued);
+    } else if (recorded.type === "RunCompleted" && "result" in issued && JSON.stringify(recorded.result) !== JSON.stringify(issued.result)) {
+      this.#differ("CHANGED", recorded, issued);
     }
     return true;
   }

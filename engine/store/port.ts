@@ -7,6 +7,8 @@
  * Instants are milliseconds since 1970 on the database's clock.
  */
 
+import { RepriseError } from "../core/errors.ts";
+
 export type RunState =
   | "scheduled" | "pending" | "running" | "waiting" | "paused" | "cancelling" | "parked"
   | "completed" | "failed" | "cancelled" | "crashed";
@@ -224,15 +226,24 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** A failure of the database. `code` is a code of docs/errors; `sqlState` what PostgreSQL said. */
-export class StoreError extends Error {
-  readonly code: string;
+/** The next step for each failure of a database. */
+const HINTS: { readonly [code: string]: string } = {
+  STORE_LOCKED: "Wait for that process or end it; for several processes at once, set REPRISE_DATABASE_URL to postgres://...",
+  STORE_UNAVAILABLE: "Check that the server runs and that the address is right: reprise doctor",
+  STORE_OPEN_FAILED: "Check the path: reprise config view",
+  STORE_READ_ONLY: "Give the process the right to write there, or set REPRISE_DATABASE_URL to another directory.",
+  DISK_FULL: "Make room, then run the same command again: what was acknowledged is kept.",
+  SCHEMA_NEWER: "Upgrade this process to the version that made the tables.",
+  MIGRATION_CHANGED: "Use the version that made the database, or begin with a new one.",
+};
+
+/** A failure of the database. `sqlState` is what PostgreSQL said; `outcome` whether the call may have taken effect. */
+export class StoreError extends RepriseError {
   readonly outcome: "none" | "unknown";
   readonly sqlState: string | undefined;
   constructor(code: string, message: string, outcome: "none" | "unknown", sqlState?: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(code, message, HINTS[code] ?? "See what the database said, above.", cause === undefined ? undefined : { cause });
     this.name = "StoreError";
-    this.code = code;
     this.outcome = outcome;
     this.sqlState = sqlState;
   }

@@ -6,7 +6,7 @@ import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunR
 import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
 import { definedWorkflows, setLoading, workflowNames, workflowSpec } from "../registry.ts";
-import { loadUserModules } from "./user-modules.ts";
+import { loadUserModules } from "../user-modules.ts";
 
 /** Runs `work` with an engine on the configured database, and closes it. */
 export async function withEngine<T>(claims: "all" | "own" | "none", work: (engine: RunEngine) => Promise<T>): Promise<T> {

@@ -4,6 +4,9 @@ import { register as registerTsx } from "tsx/esm/api";
 
 let registered = false;
 
+/** Are users' files loaded that way in this process? Threads must do the same. */
+export function userModulesLoaded(): boolean { return registered }
+
 /** Installs the loaders once. */
 export function loadUserModules(): void {
   if (registered) return;

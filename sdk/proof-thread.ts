@@ -1,0 +1,20 @@
+/** Replays one ended run with a module graph of its own; see proof.ts. */
+import { pathToFileURL } from "node:url";
+import { parentPort, workerData } from "node:worker_threads";
+import { rehearse } from "../engine/index.ts";
+import type { ProofData, Verdict } from "./proof.ts";
+import { setLoading, workflowSpec } from "./registry.ts";
+import { loadUserModules } from "./user-modules.ts";
+
+const { file, workflow, runId, events, userModules } = workerData as ProofData; // given by proof.ts
+
+async function verdict(): Promise<Verdict> {
+  if (userModules) loadUserModules();
+  setLoading(true);
+  await import(pathToFileURL(file).href).catch(() => undefined); // a top-level call is refused; what stands above is kept
+  const spec = workflowSpec(workflow);
+  if (spec === undefined) return { diff: undefined };
+  return { diff: (await rehearse(runId, spec, events)).diff };
+}
+
+void verdict().then((found) => parentPort?.postMessage(found));
