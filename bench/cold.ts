@@ -33,8 +33,10 @@ function firstLine(script: string, database: string): Promise<number> {
     const from = ms();
     let at = 0;
     const child = spawn(process.execPath, [fileURLToPath(`file://${script}`)],
-      { env: { ...process.env, REPRISE_DATABASE_URL: database, REPRISE_LOG_LEVEL: "error" }, stdio: ["ignore", "pipe", "inherit"] });
+      { env: { ...process.env, REPRISE_DATABASE_URL: database, REPRISE_LOG_LEVEL: "error" },
+        stdio: ["ignore", "pipe", "inherit"] });
     child.stdout.once("data", () => { at = ms() - from });
-    child.once("exit", (code) => { if (code === 0 && at > 0) resolve(at); else reject(new Error(`${script} ended with ${code}`)) });
+    child.once("exit", (code) => { if (code === 0 && at > 0) resolve(at);
+      else reject(new Error(`${script} ended with ${code}`)) });
   });
 }

@@ -4,7 +4,8 @@ import { task, workflow } from "reprise";
 import { workflowNames, workflowSpec } from "../dist/sdk/registry.js";
 import { median, ms } from "./numbers.ts";
 
-const silent = { events: () => undefined, line: () => undefined, outage: (e: Error | undefined) => { if (e) process.stderr.write(`${e.message}\n`) } };
+const silent = { events: () => undefined, line: () => undefined,
+  outage: (e: Error | undefined) => { if (e) process.stderr.write(`${e.message}\n`) } };
 let firstTaskAt = 0;
 const step = task("step", async (n: number) => { firstTaskAt ||= ms(); return n + 1 });
 const chain = workflow("bench-chain", async (tasks: number) => {
@@ -21,7 +22,8 @@ function spec(): WorkflowSpec {
 
 export async function benchEngine(database: string): Promise<{ engine: RunEngine; store: Store }> {
   const store = await openStore(database);
-  const engine = await openRunEngine({ database, store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
+  const engine =
+    await openRunEngine({ database, store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
     claims: "all", concurrency: 10_000 });
   return { engine, store };
 }

@@ -52,7 +52,8 @@ async function throughput(url: string): Promise<Throughput> {
     rows.push(await batchedRowsPerSecond(raw, 1, 1000, 20_000));
     tasks.push(await tasksPerSecond(engine, 100, 150));
   }
-  const twoLanes = await batchedRowsPerSecond(raw, 2, 1000, 20_000), hundreds = await batchedRowsPerSecond(raw, 1, 100, 20_000);
+  const twoLanes = await batchedRowsPerSecond(raw, 2, 1000, 20_000),
+    hundreds = await batchedRowsPerSecond(raw, 1, 100, 20_000);
   await engine.close(0);
   await raw.close();
   return { rowsPerSecond: median(rows), tasksPerSecond: median(tasks), twoLanes, hundreds,
@@ -72,7 +73,9 @@ async function onPglite(folder: string): Promise<{ insertMs: number; taskMs: num
 }
 
 function waitingBytes(url: string): number {
-  const answer = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", fileURLToPath(new URL("./waiting.ts", import.meta.url)), url],
+  const answer =
+    execFileSync(process.execPath, ["--expose-gc", "--import", "tsx",
+      fileURLToPath(new URL("./waiting.ts", import.meta.url)), url],
     { encoding: "utf8" });
   // Printed by waiting.ts.
   return (JSON.parse(answer) as { readonly bytes: number }).bytes;
@@ -101,20 +104,27 @@ rmSync(folder, { recursive: true, force: true });
 const { version, dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as
   { version: string; dependencies: Record<string, string> };
 const document = {
-  machine: { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown", memoryGiB: round(totalmem() / 2 ** 30, 1), platform: process.platform },
-  versions: { reprise: version, node: process.version, postgres: dependencies["postgres"], pglite: dependencies["@electric-sql/pglite"] },
+  machine: { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown", memoryGiB: round(totalmem() / 2 ** 30, 1),
+    platform: process.platform },
+  versions: { reprise: version, node: process.version, postgres: dependencies["postgres"],
+    pglite: dependencies["@electric-sql/pglite"] },
   ratios: {
-    taskVsInsert: round(one.taskMs / one.insertMs), throughputVsBatch: round(many.historyRowsPerSecond / many.rowsPerSecond),
-    tasksPerSecond: Math.round(many.tasksPerSecond), replay100kMs: Math.round(replay100k.replayMs), coldFreshMs: Math.round(cold.freshMs),
+    taskVsInsert: round(one.taskMs / one.insertMs),
+      throughputVsBatch: round(many.historyRowsPerSecond / many.rowsPerSecond),
+    tasksPerSecond: Math.round(many.tasksPerSecond), replay100kMs: Math.round(replay100k.replayMs),
+      coldFreshMs: Math.round(cold.freshMs),
     coldExistingMs: Math.round(cold.existingMs), bytesPerTask: Math.round(many.bytesPerTask),
     bytesPerWaitingRun: Math.round(bytesPerWaitingRun), rowsPerTask: round(many.rowsPerTask),
     pgliteTaskVsInsert: round(embedded.taskMs / embedded.insertMs), firstTaskMs: round(one.firstTaskMs),
     replay10kMs: Math.round(replay10k.replayMs),
   },
   measured: {
-    insertMs: round(one.insertMs, 3), taskMs: round(one.taskMs, 3), batchedRowsPerSecond: Math.round(many.rowsPerSecond), batchedRowsPerSecondOnTwoConnections: Math.round(many.twoLanes),
+    insertMs: round(one.insertMs, 3), taskMs: round(one.taskMs, 3),
+      batchedRowsPerSecond: Math.round(many.rowsPerSecond),
+        batchedRowsPerSecondOnTwoConnections: Math.round(many.twoLanes),
     batchedRowsPerSecondBy100: Math.round(many.hundreds),
-    pgliteInsertMs: round(embedded.insertMs, 3), pgliteTaskMs: round(embedded.taskMs, 3), nodeStartMs: Math.round(cold.nodeMs),
+    pgliteInsertMs: round(embedded.insertMs, 3), pgliteTaskMs: round(embedded.taskMs, 3),
+      nodeStartMs: Math.round(cold.nodeMs),
     read100kMs: Math.round(replay100k.readMs), events: replay100k.events,
   },
 };

@@ -11,8 +11,10 @@ const EVENTS = JSON.stringify([
     at: 1_795_240_185_448, site: "bench/engine.ts:43:24 interpret" },
 ]);
 
-const TABLE = `create table if not exists raw_rows (run_id text not null, first_seq integer not null, count smallint not null,
-  append_id uuid not null, epoch integer not null, at timestamptz not null default clock_timestamp(), events text not null,
+const TABLE =
+  `create table if not exists raw_rows (run_id text not null, first_seq integer not null, count smallint not null,
+  append_id uuid not null, epoch integer not null, at timestamptz not null default clock_timestamp(),
+    events text not null,
   primary key (run_id, first_seq))`;
 const ONE = `insert into raw_rows (run_id, first_seq, count, append_id, epoch, events)
   values ($1, $2::integer, 3, $3::text::uuid, 1, $4)`;
@@ -27,7 +29,8 @@ export async function rawPostgres(url: string, connections: number): Promise<Raw
   const sql = postgres(url, { max: connections, fetch_types: false, onnotice: () => undefined });
   await sql.unsafe(TABLE);
   return {
-    query: (text, params) => sql.unsafe(text, params as postgres.ParameterOrJSON<never>[], { prepare: true }), // strings and numbers
+    // strings and numbers
+    query: (text, params) => sql.unsafe(text, params as postgres.ParameterOrJSON<never>[], { prepare: true }),
     close: () => sql.end({ timeout: 1 }),
   };
 }

@@ -5,7 +5,8 @@ import { benchEngine } from "./engine.ts";
 import { ms } from "./numbers.ts";
 
 /** Milliseconds to read a run of about `events` events from the database and to replay its code to the end. */
-export async function replayMs(database: string, events: number): Promise<{ readMs: number; replayMs: number; events: number }> {
+export async function replayMs(database: string, events: number): Promise<{ readMs: number; replayMs: number;
+  events: number }> {
   const { engine } = await benchEngine(database);
   const workflow = workflowSpec("bench-chain");
   if (workflow === undefined) throw new Error("the bench's workflow is not defined");

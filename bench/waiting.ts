@@ -7,13 +7,15 @@ const sleeper = workflow("bench-sleeper", async (n: number) => { await sleep("1h
 const RUNS = 5000;
 
 const store = await openStore(process.argv[2] ?? "memory:");
-const engine = await openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, claims: "all",
+const engine =
+  await openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, claims: "all",
   concurrency: 100_000, observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
 const workflowOf = workflowSpec(sleeper.workflowName);
 if (workflowOf === undefined) throw new Error("the bench's workflow is not defined");
 const begin = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i += 500) {
-    await Promise.all(Array.from({ length: Math.min(500, count - i) }, (_, j) => engine.start({ workflow: workflowOf, input: { p: i + j } })));
+    await Promise.all(Array.from({ length: Math.min(500, count - i) },
+      (_, j) => engine.start({ workflow: workflowOf, input: { p: i + j } })));
   }
 };
 const heap = async (): Promise<number> => {
@@ -24,5 +26,6 @@ await begin(200); // code compiled, connections open
 const held = engine.held, before = await heap();
 await begin(RUNS);
 const after = await heap();
-process.stdout.write(`${JSON.stringify({ bytes: (after - before) / (engine.held - held), held: engine.held - held })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ bytes: (after - before) / (engine.held - held), held: engine.held - held })}\n`);
 process.exit(0);

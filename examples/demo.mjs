@@ -43,9 +43,11 @@ try {
   for (const effect of effects()) counts.set(effect, (counts.get(effect) ?? 0) + 1);
   const again = [...counts].filter(([, n]) => n > 1).map(([what]) => what);
   const interrupted = before.at(-1);
-  ok = first.signal === "SIGKILL" && second.code === 0 && counts.size === 12 && again.every((what) => what === interrupted);
+  ok = first.signal === "SIGKILL" && second.code === 0 && counts.size === 12
+    && again.every((what) => what === interrupted);
   console.log(`4. Proof: ${counts.size} tasks, ${counts.size - again.length} executed exactly once` +
-    (again.length > 0 ? `; '${interrupted}' was under way at the kill, so nothing of it was recorded, and ran again.` : "."));
+    (again.length > 0 ? `; '${interrupted}' was under way at the kill, so nothing of it was recorded, and ran again.`
+      : "."));
   console.log(ok ? "   No recorded task ran twice." : "   SOMETHING IS WRONG: see above.");
 } finally {
   await server.close();

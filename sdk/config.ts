@@ -14,7 +14,8 @@ export function packageRoot(from: string = process.cwd()): string {
   }
 }
 
-/** Where runs are kept: REPRISE_DATABASE_URL, `memory:` under Vitest, else `.reprise/` beside the nearest package.json. */
+/** Where runs are kept: REPRISE_DATABASE_URL, `memory:` under Vitest, else `.reprise/` beside the nearest
+ *  package.json. */
 export function databaseSetting(): Setting {
   const name = "database", given = process.env["REPRISE_DATABASE_URL"];
   if (given !== undefined && given !== "") return { name, value: given, from: "REPRISE_DATABASE_URL" };
@@ -27,7 +28,7 @@ export function logLevelSetting(): Setting {
   const given = process.env["REPRISE_LOG_LEVEL"];
   if (given === undefined || given === "") return { name: "logLevel", value: "info", from: "default" };
   const value = given.toLowerCase().replace(/^warning$/, "warn");
-  if ((LOG_LEVELS as readonly string[]).includes(value)) return { name: "logLevel", value, from: "REPRISE_LOG_LEVEL" };
+  if (LOG_LEVELS.some((level) => level === value)) return { name: "logLevel", value, from: "REPRISE_LOG_LEVEL" };
   throw new RepriseError("INVALID_CONFIG", `REPRISE_LOG_LEVEL is '${given}'`, `Use one of ${LOG_LEVELS.join(", ")}.`);
 }
 

@@ -36,10 +36,12 @@ export function consoleObserver(): Observer {
 /** `14:52:32.473 | INFO    | text`, local time. */
 export function line(at: number, level: Level, text: string): string {
   const when = new originals.Date(at);
-  const clock = [when.getHours(), when.getMinutes(), when.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
+  const clock = [when.getHours(), when.getMinutes(), when.getSeconds()].map((n) => String(n).padStart(2, "0")).join(
+    ":");
   const name = NAMES[level].padEnd(7);
   const coloured = process.stderr.isTTY && process.env["NO_COLOR"] === undefined;
-  return `${clock}.${String(when.getMilliseconds()).padStart(3, "0")} | ${coloured ? styleText(COLOURS[level], name) : name} | ${text}`;
+  return `${clock}.${String(when.getMilliseconds()).padStart(3, "0")} | ` +
+  `${coloured ? styleText(COLOURS[level], name) : name} | ${text}`;
 }
 
 function workflowRun(run: RunInfo): string { return `Workflow run '${run.name}'` }

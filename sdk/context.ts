@@ -20,7 +20,8 @@ export interface TaskContext {
 export function context(): WorkflowContext | TaskContext {
   const frame = currentFrame();
   if (frame === undefined) throw notInRun("context()");
-  if (frame.in === "workflow") return { in: "workflow", run: frame.execution.run, abortSignal: frame.execution.abort.signal };
+  if (frame.in === "workflow") return { in: "workflow", run: frame.execution.run,
+    abortSignal: frame.execution.abort.signal };
   const { run, task, attempt, idempotencyKey, abortSignal } = frame;
   return { in: "task", run, task, attempt, idempotencyKey, abortSignal };
 }
@@ -29,7 +30,8 @@ export function context(): WorkflowContext | TaskContext {
 export function taskContext(): TaskContext {
   const found = currentFrame() === undefined ? undefined : context();
   if (found?.in === "task") return found;
-  throw new RepriseError("NOT_IN_TASK", "taskContext() was called outside a task", "Call it inside a function given to task().");
+  throw new RepriseError("NOT_IN_TASK", "taskContext() was called outside a task",
+    "Call it inside a function given to task().");
 }
 
 export interface Logger {
@@ -48,10 +50,12 @@ export function logger(): Logger {
     if (frame.in === "workflow") frame.execution.log(level, text, data);
     else frame.log(level, text, data);
   };
-  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error"), critical: write("critical") };
+  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error"),
+    critical: write("critical") };
 }
 
-/** A synchronous value from outside (an environment variable, a module's state), recorded once. @throws UNSERIALIZABLE */
+/** A synchronous value from outside (an environment variable, a module's state), recorded once. @throws
+ *  UNSERIALIZABLE */
 export function record<T>(name: string, value: () => T): T {
   const { execution } = workflowFrame(`record('${name}')`);
   // What was recorded is what `value` returned, in this life of the run or an earlier one.

@@ -7,7 +7,8 @@ import { runHandle, type RunHandle } from "./handle.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
 
-type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions] : [...A, options?: StartOptions];
+type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions]
+  : [...A, options?: StartOptions];
 export interface EngineOptions {
   /** `postgres://...`, a directory, or `memory:`; default as configured. */
   database?: string;
@@ -27,7 +28,8 @@ export interface Engine extends AsyncDisposable {
   close(options?: { drain?: Duration }): Promise<void>;
 }
 
-/** Opens an engine; unfinished runs are recovered in the background. @throws STORE_LOCKED, STORE_UNAVAILABLE, SCHEMA_NEWER */
+/** Opens an engine; unfinished runs are recovered in the background. @throws STORE_LOCKED, STORE_UNAVAILABLE,
+ *  SCHEMA_NEWER */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const work = options.work ?? true;
   const engine = await openRunEngine({
@@ -44,10 +46,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   if (options.signals) drainOnSignals(close);
   return {
     start: async (workflow, ...rest) => {
-      const [input, how] = rest as [unknown, StartOptions?]; // an input and its options, whatever the types of the input
+      // an input and its options, whatever the types of the input
+      const [input, how] = rest as [unknown, StartOptions?];
       const made = definitionOf(workflow);
       const { value, fields } = await prepared(made, input, how ?? {});
-      const started = await engine.start({ workflow: made.spec, input: encodeValue(value, `input of ${made.spec.name}`), ...fields });
+      const started =
+        await engine.start({ workflow: made.spec, input: encodeValue(value, `input of ${made.spec.name}`), ...fields });
       return runHandle(started.runId, started.name, () => Promise.resolve(engine));
     },
     get: (id) => runHandle(id, id, () => Promise.resolve(engine)),

@@ -43,7 +43,8 @@ export function runHandle<Out>(id: string, name: string, find: Find): RunHandle<
   };
 }
 
-async function stateOf(engine: RunEngine, id: string, at: number | undefined): Promise<{ state: RunState; head: number }> {
+async function stateOf(engine: RunEngine, id: string, at: number | undefined): Promise<{ state: RunState;
+  head: number }> {
   const row = await engine.row(id);
   if (at === undefined) return { state: row.parked === null ? row.state : "parked", head: row.asOf };
   const history = await engine.history(id);

@@ -1,6 +1,7 @@
 /** What a user imports from "reprise". */
 export { workflow, type Inputs, type StartOptions, type Workflow, type WorkflowOptions } from "./workflow.ts";
-export { task, type MapOptions, type Settled, type Task, type TaskForms, type TaskFuture, type TaskOptions, type TaskState }
+export { task, type MapOptions, type Settled, type Task, type TaskForms, type TaskFuture, type TaskOptions,
+  type TaskState }
   from "./task.ts";
 export { sleep, withTimeout } from "./time.ts";
 export { context, logger, record, taskContext, type Logger, type RunInfo, type TaskContext, type WorkflowContext }

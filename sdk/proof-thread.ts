@@ -11,7 +11,8 @@ const { file, workflow, runId, events, userModules } = workerData as ProofData; 
 async function verdict(): Promise<Verdict> {
   if (userModules) loadUserModules();
   setLoading(true);
-  await import(pathToFileURL(file).href).catch(() => undefined); // a top-level call is refused; what stands above is kept
+  // a top-level call is refused; what stands above is kept
+  await import(pathToFileURL(file).href).catch(() => undefined);
   const spec = workflowSpec(workflow);
   if (spec === undefined) return { diff: undefined };
   return { diff: (await rehearse(runId, spec, events)).diff };

@@ -10,7 +10,8 @@ import { workflowSpec } from "./registry.ts";
 import { userModulesLoaded } from "./user-modules.ts";
 
 /** What the thread is given, and what it found. */
-export interface ProofData { readonly file: string; readonly workflow: string; readonly runId: string; readonly events: readonly Event[];
+export interface ProofData { readonly file: string; readonly workflow: string; readonly runId: string;
+  readonly events: readonly Event[];
   readonly userModules: boolean }
 export interface Verdict { readonly diff: string | undefined }
 
@@ -22,7 +23,8 @@ const LIMIT_MS = 30_000;
 const proven = new Map<string, number>();
 
 /** The same observer, which also has each of the first runs of a workflow replayed when it ends. */
-export function proving(observer: Observer, engine: () => Promise<RunEngine>, report: (error: RepriseError) => void): Observer {
+export function proving(observer: Observer, engine: () => Promise<RunEngine>,
+  report: (error: RepriseError) => void): Observer {
   if (proofSetting().value === "off") return observer;
   return { ...observer, events: (run, events) => {
     observer.events(run, events);
@@ -30,7 +32,8 @@ export function proving(observer: Observer, engine: () => Promise<RunEngine>, re
   } };
 }
 
-async function prove(run: RunInfo, engine: () => Promise<RunEngine>, report: (error: RepriseError) => void): Promise<void> {
+async function prove(run: RunInfo, engine: () => Promise<RunEngine>,
+  report: (error: RepriseError) => void): Promise<void> {
   const file = workflowSpec(run.workflow)?.file, before = proven.get(run.workflow) ?? 0;
   if (file === undefined || before >= RUNS) return;
   proven.set(run.workflow, before + 1);
@@ -40,15 +43,19 @@ async function prove(run: RunInfo, engine: () => Promise<RunEngine>, report: (er
     userModules: userModulesLoaded() });
   if (diff === undefined) return;
   report(new RepriseError("NOT_DETERMINISTIC",
-    `run '${run.name}' of '${run.workflow}' ended, but its code decided otherwise when it was replayed; after a crash it would park\n${diff}`,
-    "What differs comes from outside the run: move it into a task() or record(); if a library keeps Math.random or Date " +
+    `run '${run.name}' of '${run.workflow}' ended, but its code decided otherwise when it was replayed; after a ` +
+    `crash it would park\n${diff}`,
+    "What differs comes from outside the run: move it into a task() or record(); if a library keeps Math.random or " +
+    "Date " +
     "for itself, load reprise before it: node --import reprise/register <file>."));
 }
 
 function inThread(data: ProofData): Promise<Verdict> {
   return new Promise((resolve) => {
     // Its lines are those of a second loading of the user's file: nobody wants them.
-    const thread = new Thread(new URL(import.meta.url.endsWith(".ts") ? "../dist/sdk/proof-thread.js" : "proof-thread.js", import.meta.url),
+    const thread =
+      new Thread(new URL(import.meta.url.endsWith(".ts") ? "../dist/sdk/proof-thread.js" : "proof-thread.js",
+        import.meta.url),
       { workerData: data, stdout: true, stderr: true });
     const end = (verdict: Verdict): void => { clearTimeout(timer); void thread.terminate(); resolve(verdict) };
     const timer = setTimeout(() => end({ diff: undefined }), LIMIT_MS);

@@ -12,7 +12,8 @@ export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isP
   const known = workflows.get(spec.name);
   if (known !== undefined && known.file !== file) {
     throw new RepriseError("DUPLICATE_WORKFLOW",
-      `the workflow name '${spec.name}' is taken by ${known.file ?? "another file"}; ${file ?? "this file"} wants it too`,
+      `the workflow name '${spec.name}' is taken by ${known.file ?? "another file"}; ${file ?? "this file"} wants ` +
+      `it too`,
       "Give one of them another name; the name is how a run finds its code after a restart.");
   }
   workflows.set(spec.name, { spec, file, public: isPublic });
@@ -36,6 +37,7 @@ export function isLoading(): boolean { return loading }
 /** Names are how runs find their code: never empty, never so long that a table breaks. */
 export function checkName(what: "task" | "workflow", name: unknown): asserts name is string {
   if (typeof name === "string" && name.trim() !== "" && name.length <= 200) return;
-  throw new RepriseError("INVALID_NAME", `a ${what} needs a name of 1 to 200 characters, not ${JSON.stringify(name) ?? typeof name}`,
+  throw new RepriseError("INVALID_NAME",
+    `a ${what} needs a name of 1 to 200 characters, not ${JSON.stringify(name) ?? typeof name}`,
     `Write ${what}("what-it-does", ...).`);
 }

@@ -19,7 +19,8 @@ interface Issue { readonly message: string; readonly path?: readonly (PropertyKe
 /** The value as the schema gives it back, defaults filled in. @throws INPUT_INVALID naming each field */
 export async function validated(schema: Schema, value: unknown, what: string): Promise<unknown> {
   // The standard interface promises this shape.
-  const answer = await schema["~standard"].validate(value) as { readonly value?: unknown; readonly issues?: readonly Issue[] };
+  const answer = await schema["~standard"].validate(value) as { readonly value?: unknown;
+    readonly issues?: readonly Issue[] };
   if (answer.issues === undefined) return answer.value;
   const lines = answer.issues.map((issue) => {
     const path = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".");

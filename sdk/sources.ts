@@ -41,7 +41,8 @@ export async function keepSources(store: Store, file: string | undefined): Promi
   const { version, files } = codeVersionOf(file);
   if (version === "") return;
   const hashed = [...files].map(([path, text]) => ({ path, text, hash: contentHash(text) }));
-  await store.putSources({ codeVersion: version, files: Object.fromEntries(hashed.map(({ path, hash }) => [path, hash])) },
+  await store.putSources(
+    { codeVersion: version, files: Object.fromEntries(hashed.map(({ path, hash }) => [path, hash])) },
     hashed.map(({ hash, text }) => ({ hash, text })));
 }
 

@@ -20,7 +20,8 @@ let made = 0;
 /** What `start` needs beside the input. */
 export type StartFields = Pick<StartRequest, "name" | "id" | "ifExists" | "at" | "tags" | "priority" | "pool">;
 
-/** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script left. */
+/** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script
+ *  left. */
 export async function runAtTopLevel(name: string, input: unknown, fields: StartFields = {}): Promise<unknown> {
   const { engine, runId } = await startAtTopLevel(name, input, fields);
   return engine.result(runId);
@@ -44,7 +45,8 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
     await continueRun(engine, left, workflow);
     return { engine, runId: left.runId, name: left.name };
   }
-  const started = await engine.start({ workflow, input: payload, ...fields, ...(scriptKey !== undefined && { scriptKey }) });
+  const started =
+    await engine.start({ workflow, input: payload, ...fields, ...(scriptKey !== undefined && { scriptKey }) });
   keepSources(engine.store, workflow.file).catch(() => undefined); // for the viewer only; the run does not need them
   return { engine, ...started };
 }
@@ -58,10 +60,12 @@ export async function continueRun(engine: RunEngine, row: RunRow, workflow: Work
 /** `Resuming run 'fluffy-dodo' at event 12: 3 tasks kept, 41.2 s` */
 export function kept(row: RunRow, events: readonly Event[]): string {
   const done = events.filter((event) => event.type === "TaskCompleted");
-  const scheduled = new Map(events.flatMap((event) => event.type === "TaskScheduled" ? [[event.key, event.at] as const] : []));
+  const scheduled =
+    new Map(events.flatMap((event) => event.type === "TaskScheduled" ? [[event.key, event.at] as const] : []));
   const tookMs = done.reduce((ms, event) => ms + event.at - (scheduled.get(event.key) ?? event.at), 0);
   const last = events.findLast((event) => event.type !== "RunClaimed" && event.type !== "RunLost");
-  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${done.length} ${done.length === 1 ? "task" : "tasks"} kept, ` +
+  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${done.length} ` +
+  `${done.length === 1 ? "task" : "tasks"} kept, ` +
     formatMs(tookMs);
 }
 

@@ -74,7 +74,8 @@ type AnyFn = (...args: readonly unknown[]) => unknown;
 
 /** Makes `fn` durable. @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION, NOT_YET */
 export function task<F extends AsyncFn>(name: string, fn: F): Task<F>;
-export function task<A extends unknown[], R>(name: string, fn: (...args: A) => R): Task<(...args: A) => Promise<Awaited<R>>>;
+export function task<A extends unknown[], R>(name: string, fn: (...args: A) => R): Task<(...args: A) =>
+  Promise<Awaited<R>>>;
 export function task<A extends unknown[], R>(name: string, options: TaskOptions<A, Awaited<R>>,
   fn: (...args: A) => R): Task<(...args: A) => Promise<Awaited<R>>>;
 export function task(name: string, ...rest: readonly unknown[]): unknown {
@@ -118,8 +119,10 @@ function policyOf(name: string, options: AnyOptions): TaskPolicy {
   };
 }
 
-function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined): (...args: readonly unknown[]) => Promise<unknown> {
-  const spec: TaskSpec = { name, fn, policy: policyOf(name, options), ...(options.runName && { runName: options.runName }) };
+function makeTask(name: string, options: AnyOptions, fn: AnyFn,
+  file: string | undefined): (...args: readonly unknown[]) => Promise<unknown> {
+  const spec: TaskSpec = { name, fn, policy: policyOf(name, options),
+    ...(options.runName && { runName: options.runName }) };
   const call = (...args: readonly unknown[]): Promise<unknown> => callTask(spec, options, mapped(fn, args), file, call);
   const settle = (...args: readonly unknown[]): Promise<unknown> => settled(call(...args));
   return Object.assign(call, {
@@ -189,7 +192,8 @@ async function settled(outcome: Promise<unknown>): Promise<Settled<unknown>> {
   }
 }
 
-function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[], file: string | undefined): TaskFuture<unknown> {
+function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
+  file: string | undefined): TaskFuture<unknown> {
   const frame = currentFrame();
   const made = frame?.in === "workflow"
     ? frame.execution.callTask(frame.scope, spec, args, options.key, submit)
@@ -232,10 +236,13 @@ async function mapAll(items: Iterable<unknown>, how: MapAny, call: (item: unknow
 export function workflowFrame(what: string): WorkflowFrame {
   const frame = currentFrame();
   if (frame === undefined) throw notInRun(what);
-  if (frame.in === "task") throw new RepriseError("NOT_IN_WORKFLOW", `${what} was called inside task '${frame.task.name}'`,
+  if (frame.in === "task") throw new RepriseError("NOT_IN_WORKFLOW",
+    `${what} was called inside task '${frame.task.name}'`,
     "Call it from the workflow: only there it can be replayed.");
   return frame;
 }
+/** The error for what means nothing outside runs. */
 export function notInRun(what: string): RepriseError {
-  return new RepriseError("NOT_IN_RUN", `${what} was called outside any run`, "Call it inside a function given to workflow().");
+  return new RepriseError("NOT_IN_RUN", `${what} was called outside any run`,
+    "Call it inside a function given to workflow().");
 }

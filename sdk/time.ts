@@ -1,5 +1,6 @@
 /** Durable time: `sleep` and `withTimeout`. */
-import { currentFrame, inFrame, originals, RepriseError, Scope, TimedOut, toMs, type Duration } from "../engine/index.ts";
+import { currentFrame, inFrame, originals, RepriseError, Scope, TimedOut, toMs,
+  type Duration } from "../engine/index.ts";
 import { workflowFrame, notInRun } from "./task.ts";
 
 /**
@@ -40,7 +41,8 @@ export async function withTimeout<T>(limit: Duration, fn: () => Promise<T>): Pro
 
 function checkedDate(date: Date): Date {
   if (Number.isFinite(date.getTime())) return date;
-  throw new RepriseError("INVALID_DURATION", "sleep() was given an invalid Date", "Give a duration such as \"10s\", or a valid Date.");
+  throw new RepriseError("INVALID_DURATION", "sleep() was given an invalid Date",
+    "Give a duration such as \"10s\", or a valid Date.");
 }
 
 function plainSleep(due: number | Date, signal: AbortSignal): Promise<void> {

@@ -19,7 +19,8 @@ export function loadUserModules(): void {
 const HOOK = `data:text/javascript,${encodeURIComponent(`
 export async function resolve(specifier, context, next) {
   const found = await next(specifier, context);
-  const user = found.url.startsWith("file:") && !found.url.includes("/node_modules/") && /\\.(ts|tsx|js|jsx)(\\?|$)/.test(found.url);
+  const user = found.url.startsWith("file:") && !found.url.includes("/node_modules/")
+    && /\\.(ts|tsx|js|jsx)(\\?|$)/.test(found.url);
   return user && found.format !== "module" ? { ...found, format: "module" } : found;
 }
 export async function load(url, context, next) {

@@ -11,7 +11,8 @@ import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
 
 /** What a workflow takes: nothing, one input, or one optional input. */
 export type Inputs = readonly [input?: unknown];
-type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions] : [...A, options?: StartOptions];
+type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions]
+  : [...A, options?: StartOptions];
 type SchemaArgs<S> = undefined extends InputOf<S> ? [input?: InputOf<S>] : [input: InputOf<S>];
 export interface StartOptions {
   /** An id of your own: the idempotency key, unique per workflow. */
@@ -57,7 +58,8 @@ interface AnyWorkflow { spec: WorkflowSpec; options: WorkflowOptions }
 const definitions = new WeakMap<object, AnyWorkflow>();
 const byName = new Map<string, AnyWorkflow>();
 
-/** Makes `fn` durable under a name that is its identity. @throws INVALID_NAME, INVALID_OPTION, DUPLICATE_WORKFLOW, NOT_YET */
+/** Makes `fn` durable under a name that is its identity. @throws INVALID_NAME, INVALID_OPTION, DUPLICATE_WORKFLOW,
+ *  NOT_YET */
 export function workflow<A extends Inputs, Out>(name: string, fn: (...args: A) => Promise<Out> | Out): Workflow<A, Out>;
 export function workflow<S extends Schema, Out>(name: string, options: WorkflowOptions<S> & { input: S },
   fn: (input: OutputOf<S>) => Promise<Out> | Out): Workflow<SchemaArgs<S>, Out>;
@@ -88,7 +90,8 @@ const LATER = new Set(["retries", "retryDelay", "deadline", "evolve", "concurren
 
 function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
   for (const option of Object.keys(options)) {
-    if (LATER.has(option)) throw new RepriseError("NOT_YET", `workflow '${name}': the option '${option}' is not built yet`,
+    if (LATER.has(option)) throw new RepriseError("NOT_YET",
+      `workflow '${name}': the option '${option}' is not built yet`,
       "Leave it out; the CHANGELOG says when it comes.");
     if (!KNOWN.has(option)) throw new RepriseError("INVALID_OPTION", `workflow '${name}' has no option '${option}'`,
       `Options: ${[...KNOWN].join(", ")}.`);
@@ -131,7 +134,8 @@ export function workflowByName(name: string): Workflow<Inputs, unknown> {
 /** The name and options behind a workflow value, for `engine.start(workflow, ...)`. */
 export function definitionOf(value: object): AnyWorkflow {
   const made = definitions.get(value);
-  if (made === undefined) throw new RepriseError("INVALID_OPTION", "this is not a workflow", "Give what workflow() returned.");
+  if (made === undefined) throw new RepriseError("INVALID_OPTION", "this is not a workflow",
+    "Give what workflow() returned.");
   return made;
 }
 
@@ -140,7 +144,8 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
   Promise<{ readonly value: unknown; readonly fields: StartFields }> {
   const frame = currentFrame();
   if (frame?.in === "workflow") throw new RepriseError("NOT_YET",
-    `workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}': child runs are not built yet`,
+    `workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}': child runs are not ` +
+    `built yet`,
     `Call the function itself, ${spec.name}.fn(input), or start it from a task.`);
   const value = options.input === undefined ? input : await validated(options.input, input, `workflow '${spec.name}'`);
   const now = originals.now();
@@ -150,7 +155,8 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
   return { value, fields: {
     tags, ...(named !== undefined && { name: named }), ...(id !== undefined && { id }),
     ...(start.ifExists !== undefined && { ifExists: start.ifExists }),
-    ...(start.priority !== undefined && { priority: start.priority }), ...(start.pool !== undefined && { pool: start.pool }),
+    ...(start.priority !== undefined && { priority: start.priority }),
+      ...(start.pool !== undefined && { pool: start.pool }),
     ...(start.at !== undefined && { at: start.at instanceof Date ? start.at.getTime() : now + toMs(start.at, "at") }),
   } };
 }

@@ -1,5 +1,6 @@
 /**
- * Suite A: every workflow of the corpus is stopped at every call to the store, four ways, and resumed on a fresh engine.
+ * Suite A: every workflow of the corpus is stopped at every call to the store, four ways, and resumed on a fresh
+ * engine.
  * However it died: the same outcome, one history without gaps, every recorded task executed once.
  */
 import { randomUUID } from "node:crypto";
@@ -19,7 +20,8 @@ const folder = mkdtempSync(join(tmpdir(), "reprise-crash-"));
 afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
 
 function engineOn(store: Store): Promise<RunEngine> {
-  return openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent, claims: "all" });
+  return openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
+    claims: "all" });
 }
 
 /** The outcome in one comparable value. */
@@ -34,14 +36,17 @@ async function outcome(engine: RunEngine, runId: string): Promise<unknown> {
 const wanted = ({ name, result }: Specimen): unknown => name === "fails" ? { error: result } : { value: result };
 
 /** Runs a specimen whose store fails at call `at`; whoever dies is followed by a fresh engine on the same store. */
-async function crashed(specimen: Specimen, base: Store, at: number, fault: Fault): Promise<{ reached: boolean; runId: string }> {
+async function crashed(specimen: Specimen, base: Store, at: number, fault: Fault): Promise<{ reached: boolean;
+  runId: string }> {
   effects.length = 0;
   let opened = 0;
   const faulty = withFaults(base, (call) => opened > 0 && call - opened === at ? fault : "none");
   const id = randomUUID(), workflow = workflowSpec(specimen.run.workflowName);
   if (workflow === undefined) throw new Error(`no workflow ${specimen.name}`);
-  const begin = async (engine: RunEngine): Promise<string> => (await engine.start({ workflow, input: undefined, id })).runId;
-  const first = engineOn(faulty).then(async (engine) => { opened = faulty.calls; return outcome(engine, await begin(engine)) });
+  const begin = async (engine: RunEngine): Promise<string> =>
+    (await engine.start({ workflow, input: undefined, id })).runId;
+  const first =
+    engineOn(faulty).then(async (engine) => { opened = faulty.calls; return outcome(engine, await begin(engine)) });
   first.catch(() => undefined);
   const died = new Promise<"died">((resolve) => {
     const watch = setInterval(() => { if (faulty.dead) { clearInterval(watch); resolve("died") } }, 1);

@@ -3,7 +3,8 @@ import { context, openEngine, record, RunError, sleep, task, TaskError, TimedOut
   from "../sdk/index.ts";
 
 let engine: Engine;
-beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical"; engine = await openEngine({ database: "memory:" }) });
+beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
+  engine = await openEngine({ database: "memory:" }) });
 afterEach(async () => { await engine.close() });
 
 const add = task("add", (a: number, b: number) => a + b);
@@ -63,7 +64,8 @@ describe("a workflow", () => {
 describe("a task", () => {
   test("is tried again until it works, as often as its retries allow", async () => {
     let tries = 0;
-    const flaky = task("flaky", { retries: 3, retryDelay: 1 }, () => { if (++tries < 3) throw new Error("not yet"); return tries });
+    const flaky = task("flaky", { retries: 3, retryDelay: 1 },
+      () => { if (++tries < 3) throw new Error("not yet"); return tries });
     const patient = workflow("patient", async () => flaky());
     expect(await patient()).toBe(3);
   });

@@ -6,7 +6,8 @@ declare module "vitest" { interface ProvidedContext { postgresUrl: string } }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startPostgres();
-  if (server === undefined) process.stderr.write("no PostgreSQL binaries here: the suites that need a server are skipped\n");
+  if (server === undefined) process.stderr.write(
+    "no PostgreSQL binaries here: the suites that need a server are skipped\n");
   project.provide("postgresUrl", server?.url ?? "");
   return async () => { await server?.stop() };
 }

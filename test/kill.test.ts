@@ -41,13 +41,15 @@ function ledgerFile(name: string): string {
   writeFileSync(path, "");
   return path;
 }
-async function startRuns(engine: RunEngine, count: number): Promise<readonly { readonly runId: string; readonly name: string }[]> {
+async function startRuns(engine: RunEngine, count: number): Promise<readonly { readonly runId: string;
+  readonly name: string }[]> {
   return Promise.all(Array.from({ length: count }, async (_, i) => {
     const name = NAMES[i % NAMES.length] ?? "sequence";
     return { runId: (await engine.start({ workflow: spec(name), input: undefined })).runId, name };
   }));
 }
-async function expectEnds(engine: RunEngine, runs: readonly { readonly runId: string; readonly name: string }[], ledger: string): Promise<void> {
+async function expectEnds(engine: RunEngine, runs: readonly { readonly runId: string; readonly name: string }[],
+  ledger: string): Promise<void> {
   for (const { runId, name } of runs) expect(await engine.result(runId), `${name} ${runId}`).toEqual(ENDS[name]);
   const executions = readLedger(ledger);
   for (const { runId } of runs) checkAgainstLedger(runId, await engine.history(runId), executions);
@@ -82,7 +84,8 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
   test("one of three workers killed: its runs are taken over under the real lease", async () => {
     const database = await freshDatabase(url), ledger = ledgerFile("takeover");
     const engine = await asker(database);
-    const workers = Array.from({ length: 3 }, () => startWorker({ DATABASE: database, LEDGER: ledger, CONCURRENCY: "20" }));
+    const workers =
+      Array.from({ length: 3 }, () => startWorker({ DATABASE: database, LEDGER: ledger, CONCURRENCY: "20" }));
     await Promise.all(workers.map((worker) => worker.says(/^ready/)));
     const runs = await startRuns(engine, 42);
     const [victim] = workers;
@@ -119,7 +122,8 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
     await engine.close(0);
   }, 60_000);
 
-  test("a task that blocks its process for longer than the lease keeps its run: the lease is renewed beside it", async () => {
+  test("a task that blocks its process for longer than the lease keeps its run: the lease is renewed beside it",
+    async () => {
     const database = await freshDatabase(url), ledger = ledgerFile("blocking");
     const engine = await asker(database);
     const busy = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "1500" });
@@ -140,12 +144,14 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
 async function unquarantine(engine: RunEngine, runs: readonly { readonly runId: string }[]): Promise<void> {
   for (const { runId } of runs) {
     const row = await engine.row(runId);
-    if (row.parked === "QUARANTINED") await engine.store.post({ runId, kind: "resume", dedupe: `test/${runId}`, payload: null, control: true });
+    if (row.parked === "QUARANTINED") await engine.store.post(
+      { runId, kind: "resume", dedupe: `test/${runId}`, payload: null, control: true });
   }
 }
 
 describe(`on PGlite (SEED=${seed})`, () => {
-  test("50 kills with SIGKILL of the process that holds the directory lose nothing, and no recorded task runs again", async () => {
+  test("50 kills with SIGKILL of the process that holds the directory lose nothing, and no recorded task runs again",
+    async () => {
     const random = randomFrom(seed);
     let kills = 0;
     for (let round = 0; kills < 50; round++) {

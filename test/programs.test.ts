@@ -43,9 +43,11 @@ async function interpret(program: Program, state: State): Promise<number> {
     case "all": return (await Promise.all(program.xs.map((part) => interpret(part, state)))).reduce((a, b) => a + b, 0);
     case "race": return Promise.race(program.xs.map((part) => interpret(part, state)));
     case "any": return Promise.any(program.xs.map((part) => interpret(part, state)));
-    case "settled": return (await Promise.allSettled(program.xs.map((part) => interpret(part, state)))).filter(({ status }) => status === "fulfilled").length;
+    case "settled": return (await Promise.allSettled(program.xs.map((part) => interpret(part, state)))).filter(
+      ({ status }) => status === "fulfilled").length;
     case "try": try { return await interpret(program.body, state) } catch { return interpret(program.rescue, state) }
-    case "branch": await interpret(program.on, state); return interpret(state.shared % 2 === 0 ? program.even : program.odd, state);
+    case "branch": await interpret(program.on, state); return interpret(state.shared % 2 === 0 ? program.even
+      : program.odd, state);
     case "limit": try { return await withTimeout(program.ms, () => interpret(program.body, state)) } catch { return -1 }
   }
 }
@@ -56,27 +58,36 @@ const random = workflow("random-program", async (program: Program) => {
 });
 
 const leaf: fc.Arbitrary<Program> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ k: fc.constant("task" as const), v: fc.nat(20), fails: fc.boolean().map((yes) => yes), hops: fc.nat(3) }) },
-  { weight: 3, arbitrary: fc.record({ k: fc.constant("task" as const), v: fc.nat(20), fails: fc.constant(false), hops: fc.nat(3) }) },
+  { weight: 6,
+    arbitrary: fc.record({ k: fc.constant("task" as const), v: fc.nat(20), fails: fc.boolean().map((yes) => yes),
+      hops: fc.nat(3) }) },
+  { weight: 3,
+    arbitrary: fc.record({ k: fc.constant("task" as const), v: fc.nat(20), fails: fc.constant(false),
+      hops: fc.nat(3) }) },
   { weight: 1, arbitrary: fc.record({ k: fc.constant("sleep" as const), ms: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.constant<Program>({ k: "chance" }) },
 );
 const { program } = fc.letrec<{ program: Program }>((tie) => ({
   program: fc.oneof({ maxDepth: 4, depthSize: "small" }, leaf,
-    fc.record({ k: fc.constantFrom("seq" as const, "all" as const, "settled" as const), xs: fc.array(tie("program"), { maxLength: 4 }) }),
-    fc.record({ k: fc.constantFrom("race" as const, "any" as const), xs: fc.array(tie("program"), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ k: fc.constantFrom("seq" as const, "all" as const, "settled" as const),
+      xs: fc.array(tie("program"), { maxLength: 4 }) }),
+    fc.record({ k: fc.constantFrom("race" as const, "any" as const),
+      xs: fc.array(tie("program"), { minLength: 1, maxLength: 3 }) }),
     fc.record({ k: fc.constant("try" as const), body: tie("program"), rescue: tie("program") }),
     fc.record({ k: fc.constant("branch" as const), on: tie("program"), even: tie("program"), odd: tie("program") }),
     fc.record({ k: fc.constant("limit" as const), ms: fc.nat(6), body: tie("program") })),
 }));
-const programs: fc.Arbitrary<Program> = fc.record({ k: fc.constant("seq" as const), xs: fc.tuple(program, program).map((pair) => [...pair]) });
+const programs: fc.Arbitrary<Program> =
+  fc.record({ k: fc.constant("seq" as const), xs: fc.tuple(program, program).map((pair) => [...pair]) });
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
 const open = (store: Store): Promise<RunEngine> =>
-  openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent, claims: "all" });
+  openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
+    claims: "all" });
 const spec = workflowSpec(random.workflowName);
 if (spec === undefined) throw new Error("the program's workflow is not defined");
-const settle = (result: Promise<unknown>): Promise<unknown> => result.then((value) => ({ value }), (error: unknown) => ({ error: String(error) }));
+const settle = (result: Promise<unknown>): Promise<unknown> =>
+  result.then((value) => ({ value }), (error: unknown) => ({ error: String(error) }));
 
 /** Runs a program; at call `crash` of the store the engine dies and a fresh one goes on. */
 async function live(given: Program, store: Store, crash: number): Promise<void> {
@@ -86,12 +97,14 @@ async function live(given: Program, store: Store, crash: number): Promise<void> 
   opened = faulty.calls;
   const id = randomUUID(), request = { workflow: spec as NonNullable<typeof spec>, input: { p: given as never }, id };
   let watch: NodeJS.Timeout | undefined;
-  const died = new Promise<undefined>((resolve) => { watch = setInterval(() => { if (faulty.dead) resolve(undefined) }, 1) });
+  const died =
+    new Promise<undefined>((resolve) => { watch = setInterval(() => { if (faulty.dead) resolve(undefined) }, 1) });
   const outcome = await Promise.race([first.start(request).then(({ runId }) => settle(first.result(runId))), died]);
   clearInterval(watch);
   const engine = await open(store); // the first may have died after the run's end: nothing of it can be asked any more
   const { runId } = await engine.start(request);
-  if (outcome === undefined) await inTime(engine, runId, settle(engine.result(runId)), `crash at ${crash} of ${JSON.stringify(given)}`);
+  if (outcome === undefined) await inTime(engine, runId, settle(engine.result(runId)),
+    `crash at ${crash} of ${JSON.stringify(given)}`);
   const events = await engine.history(runId);
   checkHistory(events, JSON.stringify(given));
   const step = Math.max(1, Math.floor(events.length / 40));
@@ -110,7 +123,8 @@ async function inTime(engine: RunEngine, runId: string, end: Promise<unknown>, w
   const how = await Promise.race([end, late]);
   clearTimeout(timer);
   if (how !== "late") return;
-  const events = (await engine.history(runId)).map((event) => `${event.seq} ${event.type} ${"key" in event ? event.key : ""}`);
+  const events = (await engine.history(runId)).map((event) =>
+    `${event.seq} ${event.type} ${"key" in event ? event.key : ""}`);
   throw new Error(`no end after 10 s, ${what}:\n${JSON.stringify(await engine.row(runId))}\n${events.join("\n")}`);
 }
 
@@ -127,14 +141,16 @@ describe(`random programs (SEED=${seed})`, () => {
   test("100 on PGlite", async () => {
     const folder = mkdtempSync(join(tmpdir(), "reprise-programs-"));
     const store = await openStore(join(folder, "db"));
-    await fc.assert(fc.asyncProperty(programs, async (given) => { await live(given, store, 0) }), { numRuns: 100, seed });
+    await fc.assert(fc.asyncProperty(programs, async (given) => { await live(given, store, 0) }),
+      { numRuns: 100, seed });
     await store.close();
     rmSync(folder, { recursive: true, force: true });
   }, 300_000);
 
   test.skipIf(url === "")("100 on PostgreSQL", async () => {
     const store = await openStore(await freshDatabase(url));
-    await fc.assert(fc.asyncProperty(programs, async (given) => { await live(given, store, 0) }), { numRuns: 100, seed });
+    await fc.assert(fc.asyncProperty(programs, async (given) => { await live(given, store, 0) }),
+      { numRuns: 100, seed });
     await store.close();
   }, 300_000);
 });

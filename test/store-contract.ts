@@ -8,7 +8,8 @@ const ulid = monotonicFactory();
 const HOUR = 3_600_000;
 
 function newRun(fields: Partial<NewRun> = {}): NewRun {
-  return { runId: ulid(), workflow: "wf", name: "fluffy-dodo", pool: "default", priority: 0, tags: [], codeVersion: "v1",
+  return { runId: ulid(), workflow: "wf", name: "fluffy-dodo", pool: "default", priority: 0, tags: [],
+    codeVersion: "v1",
     appendId: randomUUID(), count: 1, events: '[{"type":"RunStarted","at":1}]', ...fields };
 }
 /** Claimed inline: RunStarted and RunClaimed, epoch 1, head 2. */
@@ -16,7 +17,8 @@ function mine(worker: string, fields: Partial<NewRun> = {}): NewRun {
   return newRun({ worker, count: 2, events: '[{"type":"RunStarted","at":1},{"type":"RunClaimed","at":1}]', ...fields });
 }
 function row(runId: string, firstSeq: number, previousSeq: number, fields: Partial<AppendRow> = {}): AppendRow {
-  return { runId, firstSeq, previousSeq, count: 1, appendId: randomUUID(), epoch: 1, events: '[{"type":"Noted","at":2}]', ...fields };
+  return { runId, firstSeq, previousSeq, count: 1, appendId: randomUUID(), epoch: 1,
+    events: '[{"type":"Noted","at":2}]', ...fields };
 }
 const claimOf = (worker: string, fields: object = {}): Parameters<Store["claim"]>[0] =>
   ({ worker, pools: ["default"], codeVersion: "v1", limit: 10, claimId: randomUUID(), ...fields });
@@ -49,7 +51,8 @@ function creating(given: () => { store: Store; worker: string }): void {
     expect(await store.create(run)).toEqual({ result: "created", runId: run.runId });
     expect(await store.create(run)).toEqual({ result: "mine", runId: run.runId });
     expect(await store.create({ ...run, appendId: randomUUID() })).toEqual({ result: "exists", runId: run.runId });
-    expect(await store.run(run.runId)).toMatchObject({ state: "running", owner: worker, ownerAlive: true, epoch: 1, asOf: 2 });
+    expect(await store.run(run.runId)).toMatchObject({ state: "running", owner: worker, ownerAlive: true, epoch: 1,
+      asOf: 2 });
   });
 
   test("keeps an id unique per workflow, and frees it on replace", async () => {
@@ -73,17 +76,20 @@ function appending(given: () => { store: Store; worker: string; created: (run: N
     expect(await store.standing([good])).toEqual([{ runId, firstSeq: 3, appendId: good.appendId }]);
     for (const [why, bad] of Object.entries({
       gap: row(runId, 5, 3), overlap: row(runId, 3, 1), "old epoch": row(runId, 4, 3, { epoch: 0 }),
-      "newer epoch": row(runId, 4, 3, { epoch: 2 }), "no such run": row(ulid(), 3, 1), "not yet": row(runId, 4, 3, { notBefore: Date.now() + HOUR }),
+      "newer epoch": row(runId, 4, 3, { epoch: 2 }), "no such run": row(ulid(), 3, 1),
+        "not yet": row(runId, 4, 3, { notBefore: Date.now() + HOUR }),
     })) expect(await store.append([bad], [], []), why).toEqual([]);
     expect(await store.append([row(runId, 4, 3, { notBefore: Date.now() - 1000 })], [], [])).toEqual([runId]);
-    expect((await store.read(runId, 1)).map(({ firstSeq, count }) => [firstSeq, count])).toEqual([[1, 2], [3, 1], [4, 1]]);
+    expect((await store.read(runId, 1)).map(({ firstSeq, count }) => [firstSeq, count])).toEqual(
+      [[1, 2], [3, 1], [4, 1]]);
     expect((await store.read(runId, 4)).map(({ firstSeq }) => firstSeq)).toEqual([4]);
   });
 
   test("commits the rows of other runs though one is refused", async () => {
     const { store, worker, created } = given();
     const [a, b] = [await created(mine(worker)), await created(mine(worker))];
-    expect(await store.append([row(a, 3, 1), row(b, 9, 7)], [{ runId: b, state: "completed", release: true }], [])).toEqual([a]);
+    expect(await store.append([row(a, 3, 1), row(b, 9, 7)], [{ runId: b, state: "completed", release: true }],
+      [])).toEqual([a]);
     expect((await store.run(b))?.state).toBe("running");
   });
 
@@ -106,11 +112,13 @@ function appending(given: () => { store: Store; worker: string; created: (run: N
   });
 }
 
-function claiming(given: () => { store: Store; hired: () => Promise<string>; created: (run: NewRun) => Promise<string> }): void {
+function claiming(given: () => { store: Store; hired: () => Promise<string>;
+  created: (run: NewRun) => Promise<string> }): void {
   test("gives a ready run to one worker, with its RunClaimed in the log", async () => {
     const { store, hired, created } = given();
     const pool = randomUUID(), runId = await created(newRun({ pool })), [a, b] = [await hired(), await hired()];
-    const both = await Promise.all([store.claim(claimOf(a, { pools: [pool] })), store.claim(claimOf(b, { pools: [pool] }))]);
+    const both =
+      await Promise.all([store.claim(claimOf(a, { pools: [pool] })), store.claim(claimOf(b, { pools: [pool] }))]);
     expect(both.flat()).toMatchObject([{ runId, workflow: "wf", epoch: 1, head: 2, mailHead: 0, crashes: 0 }]);
     const [, claimed] = await store.read(runId, 1);
     expect(JSON.parse(claimed?.events ?? "")).toMatchObject([{ type: "RunClaimed", epoch: 1, codeVersion: "v1" }]);
@@ -118,7 +126,8 @@ function claiming(given: () => { store: Store; hired: () => Promise<string>; cre
 
   test("gives nothing to a worker without a lease, nor what is not due, nor another pool's", async () => {
     const { store, hired, created } = given();
-    const pool = randomUUID(), runId = await created(newRun({ pool, readyAt: Date.now() + HOUR })), worker = await hired();
+    const pool = randomUUID(), runId = await created(newRun({ pool, readyAt: Date.now() + HOUR })),
+      worker = await hired();
     expect((await store.run(runId))?.state).toBe("scheduled");
     expect(await store.claim(claimOf(worker, { pools: [pool] }))).toEqual([]);
     await created(newRun({ pool }));
@@ -136,7 +145,8 @@ function claiming(given: () => { store: Store; hired: () => Promise<string>; cre
     await store.retire(dead);
     const swept = await store.sweep(2, 1000, randomUUID());
     expect(swept.map((one) => one.runId)).toEqual(expect.arrayContaining([runId, sure]));
-    expect(await store.append([row(runId, 3, 1), row(runId, 4, 3)].slice(0, 1), [], []), "a zombie's append").toEqual([]);
+    expect(await store.append([row(runId, 3, 1), row(runId, 4, 3)].slice(0, 1), [], []),
+      "a zombie's append").toEqual([]);
     expect(await store.run(runId)).toMatchObject({ state: "pending", owner: null, epoch: 2, crashes: 1, asOf: 3 });
     expect(await store.heartbeat(dead, HOUR)).toMatchObject({ alive: false });
     const second = await hired();
@@ -149,10 +159,12 @@ function claiming(given: () => { store: Store; hired: () => Promise<string>; cre
   test("keeps a parked run from the code version that parked it, and gives it to another", async () => {
     const { store, hired, created } = given();
     const worker = await hired(), runId = await created(mine(worker));
-    await store.append([row(runId, 3, 1)], [{ runId, state: "parked", parked: "REPLAY_DIVERGED", release: true, excludeVersion: "v1" }], []);
+    await store.append([row(runId, 3, 1)],
+      [{ runId, state: "parked", parked: "REPLAY_DIVERGED", release: true, excludeVersion: "v1" }], []);
     const named = { runs: [runId], evenIfNotReady: true };
     expect(await store.claim(claimOf(worker, named))).toEqual([]);
-    expect(await store.claim(claimOf(worker, { ...named, codeVersion: "v2" }))).toMatchObject([{ runId, epoch: 2, head: 4 }]);
+    expect(await store.claim(claimOf(worker, { ...named, codeVersion: "v2" }))).toMatchObject(
+      [{ runId, epoch: 2, head: 4 }]);
     await store.append([row(runId, 5, 4, { epoch: 2 })], [{ runId, parked: null, state: "running" }], []);
     expect(await store.run(runId)).toMatchObject({ parked: null, state: "running" });
   });
@@ -162,7 +174,8 @@ function mailing(given: () => { store: Store; worker: string; created: (run: New
   test("numbers mail in commit order, takes each key once, and refuses what has ended", async () => {
     const { store, worker, created } = given();
     const runId = await created(mine(worker));
-    const post = (dedupe: string): ReturnType<Store["post"]> => store.post({ runId, dedupe, kind: "signal", payload: '"x"' });
+    const post = (dedupe: string): ReturnType<Store["post"]> =>
+      store.post({ runId, dedupe, kind: "signal", payload: '"x"' });
     expect([await post("a"), await post("b"), await post("a")]).toEqual(["ok", "ok", "duplicate"]);
     expect((await store.mail(runId, 0)).map(({ n, dedupe }) => [n, dedupe])).toEqual([[1, "a"], [2, "b"]]);
     expect(await store.mail(runId, 1)).toHaveLength(1);
@@ -177,7 +190,8 @@ function mailing(given: () => { store: Store; worker: string; created: (run: New
     const { store, worker, created } = given();
     const runId = await created(mine(worker));
     await store.post({ runId, dedupe: "a", kind: "signal", payload: null });
-    await store.append([row(runId, 3, 1)], [{ runId, state: "waiting", release: true, mailRead: 0, wakeAt: Date.now() + HOUR }], []);
+    await store.append([row(runId, 3, 1)],
+      [{ runId, state: "waiting", release: true, mailRead: 0, wakeAt: Date.now() + HOUR }], []);
     expect((await store.run(runId))?.readyAt).toBeLessThanOrEqual(Date.now() + 1000);
   });
 
@@ -196,8 +210,10 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
   test("lists runs newest first by every filter, page by page", async () => {
     const { store, created } = given();
     const workflow = randomUUID(), ids: string[] = [];
-    for (let i = 0; i < 5; i++) ids.push(await created(newRun({ workflow, name: `run-${i}`, tags: i === 2 ? ["odd"] : [] })));
-    const found = async (filter: object): Promise<string[]> => (await store.listRuns({ workflow, ...filter })).map(({ runId }) => runId);
+    for (let i = 0; i < 5;
+      i++) ids.push(await created(newRun({ workflow, name: `run-${i}`, tags: i === 2 ? ["odd"] : [] })));
+    const found = async (filter: object): Promise<string[]> =>
+      (await store.listRuns({ workflow, ...filter })).map(({ runId }) => runId);
     expect(await found({})).toEqual([...ids].reverse());
     const page = await found({ limit: 2 });
     expect(await found({ limit: 2, before: page.at(-1) })).toEqual([ids[2], ids[1]]);
@@ -211,7 +227,8 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
   test("keeps logs in order, large values by hash, and sources by version", async () => {
     const { store, worker, created } = given();
     const runId = await created(mine(worker));
-    await store.writeLogs([{ runId, seq: 1, at: 5, level: "info", message: "one\u0000" }, { runId, seq: 1, at: 4, level: "warn", message: "two", key: "task:a#0", attempt: 1, data: "{}" }]);
+    await store.writeLogs([{ runId, seq: 1, at: 5, level: "info", message: "one\u0000" },
+      { runId, seq: 1, at: 4, level: "warn", message: "two", key: "task:a#0", attempt: 1, data: "{}" }]);
     expect((await store.readLogs(runId)).map(({ message }) => message.slice(0, 3))).toEqual(["one", "two"]);
     await store.putPayloads([{ hash: "h1", text: "large" }]);
     await store.putPayloads([{ hash: "h1", text: "large" }]);

@@ -22,13 +22,15 @@ describe.skipIf(url === "")("history in SQL", () => {
   test("refuses update, delete and truncate, and shows events as rows", async () => {
     const database = await freshDatabase(url);
     const store = await openStore(database);
-    await store.create({ runId: "01A", workflow: "wf", name: "n", pool: "default", priority: 0, tags: [], codeVersion: "",
+    await store.create({ runId: "01A", workflow: "wf", name: "n", pool: "default", priority: 0, tags: [],
+      codeVersion: "",
       appendId: "6f2b6f0e-7a4e-4c58-9e4e-0a5b1f0c0d01", count: 1, events: '[{"type":"RunStarted","at":1000}]' });
     const sql = postgres(database, { max: 1, onnotice: () => undefined, connection: { search_path: "reprise" } });
     await expect(sql.unsafe("update history set epoch = 9")).rejects.toThrow("append-only");
     await expect(sql.unsafe("delete from history")).rejects.toThrow("append-only");
     await expect(sql.unsafe("truncate history")).rejects.toThrow("append-only");
-    expect(await sql.unsafe("select run_id, seq, type from events")).toMatchObject([{ run_id: "01A", seq: 1, type: "RunStarted" }]);
+    expect(await sql.unsafe("select run_id, seq, type from events")).toMatchObject(
+      [{ run_id: "01A", seq: 1, type: "RunStarted" }]);
     await sql.end();
     await store.reset();
     expect(await store.run("01A")).toBeUndefined();
@@ -48,7 +50,8 @@ describe.skipIf(url === "")("history in SQL", () => {
 describe("an embedded directory", () => {
   test("is refused to a second opener, naming the holder", async () => {
     const store = await openStore(join(folder, "locked"));
-    await expect(openStore(join(folder, "locked"))).rejects.toMatchObject({ code: "STORE_LOCKED", message: expect.stringContaining(String(process.pid)) });
+    await expect(openStore(join(folder, "locked"))).rejects.toMatchObject(
+      { code: "STORE_LOCKED", message: expect.stringContaining(String(process.pid)) });
     await store.close();
     await (await openStore(join(folder, "locked"))).close();
   });

@@ -17,12 +17,15 @@ export interface WorkerProcess {
 }
 
 export function startWorker(env: { readonly [name: string]: string }): WorkerProcess {
-  const child = spawn(process.execPath, [WORKER], { env: { ...process.env, VITEST: "", ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child =
+    spawn(process.execPath, [WORKER], { env: { ...process.env, VITEST: "", ...env },
+      stdio: ["ignore", "pipe", "pipe"] });
   let text = "", errors = "";
   const waiting = new Set<() => void>();
   child.stdout.on("data", (chunk) => { text += String(chunk); for (const look of waiting) look() });
   child.stderr.on("data", (chunk) => { errors += String(chunk) });
-  const ended = new Promise<string | number | null>((resolve) => { child.once("exit", (code, signal) => resolve(signal ?? code)) });
+  const ended = new Promise<string | number | null>((resolve) =>
+    { child.once("exit", (code, signal) => resolve(signal ?? code)) });
   return {
     child, ended,
     says: (pattern) => new Promise((resolve, reject) => {
@@ -31,7 +34,8 @@ export function startWorker(env: { readonly [name: string]: string }): WorkerPro
         if (found !== undefined) { waiting.delete(look); resolve(found) }
       };
       waiting.add(look);
-      void ended.then((how) => { look(); reject(new Error(`the worker ended (${how}) before it said ${pattern}: ${errors}`)) });
+      void ended.then((how) =>
+        { look(); reject(new Error(`the worker ended (${how}) before it said ${pattern}: ${errors}`)) });
       look();
     }),
   };
@@ -52,6 +56,7 @@ export function checkAgainstLedger(runId: string, events: readonly Event[], ledg
   for (const event of events) {
     if (event.type !== "TaskCompleted" || event.result === undefined || !("p" in event.result)) continue;
     const executions = ledger.filter(({ run, key }) => run === runId && key === event.key);
-    expect(String(event.result.p).trim(), `${runId} ${event.key}: recorded is the last execution`).toBe(executions.at(-1)?.id);
+    expect(String(event.result.p).trim(), `${runId} ${event.key}: recorded is the last execution`).toBe(
+      executions.at(-1)?.id);
   }
 }

@@ -21,7 +21,8 @@ export class TaskError extends RepriseError {
   readonly attempts: number;
   readonly data: unknown;
   constructor(task: string, attempts: number, cause: Error, data?: unknown) {
-    super("TASK_FAILED", cause.message, `See the attempts of task '${task}' with: reprise runs inspect <run>`, { cause });
+    super("TASK_FAILED", cause.message, `See the attempts of task '${task}' with: reprise runs inspect <run>`,
+      { cause });
     this.name = "TaskError";
     this.task = task;
     this.attempts = attempts;
@@ -45,7 +46,8 @@ export class RunError extends RepriseError {
 /** A wait, a scope or an attempt took longer than allowed. */
 export class TimedOut extends RepriseError {
   constructor(what: string, limitMs: number) {
-    super("TIMED_OUT", `${what} took longer than ${limitMs} ms`, "Raise the limit, or catch TimedOut and go another way.");
+    super("TIMED_OUT", `${what} took longer than ${limitMs} ms`,
+      "Raise the limit, or catch TimedOut and go another way.");
     this.name = "TimedOut";
   }
 }
@@ -54,7 +56,8 @@ export class TimedOut extends RepriseError {
 export class Cancelled extends RepriseError {
   readonly reason: string | undefined;
   constructor(reason?: string) {
-    super("CANCELLED", reason === undefined ? "cancelled" : `cancelled: ${reason}`, "Let it pass; clean up in finally.");
+    super("CANCELLED", reason === undefined ? "cancelled" : `cancelled: ${reason}`,
+      "Let it pass; clean up in finally.");
     this.name = "Cancelled";
     this.reason = reason;
   }

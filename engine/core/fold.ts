@@ -19,6 +19,7 @@ export function foldAll(events: readonly Event[]): RunView {
   return fold.view;
 }
 
+/** The state of one run, moved event by event, forwards and back. */
 export class Fold {
   readonly #view = emptyView();
   readonly #undo: Undo[][] = [];
@@ -29,7 +30,8 @@ export class Fold {
 
   /** Applies the next event. Throws a plain Error when its seq is not the next. */
   apply(event: Event): void {
-    if (event.seq !== this.#view.head + 1) throw new Error(`corrupt history: event ${event.seq} after event ${this.#view.head}`);
+    const { head } = this.#view;
+    if (event.seq !== head + 1) throw new Error(`corrupt history: event ${event.seq} after event ${head}`);
     this.#steps = [];
     this.#set(this.#view, "head", event.seq);
     if ("n" in event) this.#set(this.#view, "mailRead", Math.max(this.#view.mailRead, event.n));
@@ -47,7 +49,8 @@ export class Fold {
   /** Goes to the state after event `seq` of `events` (0 = before the first), whichever way is needed. */
   seek(seq: number, events: readonly Event[]): void {
     while (this.#view.head > seq) this.rewind();
-    for (let event = events[this.#view.head]; event !== undefined && event.seq <= seq; event = events[this.#view.head]) this.apply(event);
+    for (let event = events[this.#view.head]; event !== undefined && event.seq <= seq;
+      event = events[this.#view.head]) this.apply(event);
   }
 
   #fold(event: Event): void {
@@ -58,8 +61,10 @@ export class Fold {
           tags: event.tags ?? [], codeVersion: event.codeVersion });
         return;
       case "TaskScheduled": this.#put(view.tasks, event.key, taskOf(event)); return;
-      case "TaskCompleted": this.#task(event.key, { state: "completed", result: event.result, endedAt: event.at }, event.at); return;
-      case "TaskFailed": this.#task(event.key, { state: "failed", error: event.error, endedAt: event.at }, event.at); return;
+      case "TaskCompleted": this.#task(event.key, { state: "completed", result: event.result, endedAt: event.at },
+        event.at); return;
+      case "TaskFailed": this.#task(event.key, { state: "failed", error: event.error, endedAt: event.at }, event.at);
+        return;
       case "TaskCancelled": case "TaskCancelRequested":
         this.#task(event.key, { state: "cancelled", endedAt: event.at }, event.at); return;
       case "TimerStarted": this.#put(view.timers, event.key, timerOf(event)); return;
@@ -77,7 +82,8 @@ export class Fold {
   #observe(event: Exclude<Event, { readonly type: Folded }>): void {
     const view = this.#view;
     switch (event.type) {
-      case "RunClaimed": this.#all(view, { state: view.state === "cancelling" ? "cancelling" : "running", epoch: event.epoch,
+      case "RunClaimed": this.#all(view, { state: view.state === "cancelling" ? "cancelling" : "running",
+        epoch: event.epoch,
         worker: event.worker }); return;
       case "RunReleased": this.#all(view, { state: "waiting", worker: undefined }); return;
       case "RunLost": this.#all(view, { state: "pending", epoch: event.epoch, worker: undefined }); return;
@@ -93,9 +99,11 @@ export class Fold {
         return;
       }
       case "RunParked":
-        this.#all(view, { state: "parked", worker: undefined, parked: { code: event.code, message: event.message, hint: event.hint } });
+        this.#all(view, { state: "parked", worker: undefined,
+          parked: { code: event.code, message: event.message, hint: event.hint } });
         return;
-      case "RunUnparked": this.#all(view, { state: view.worker === undefined ? "pending" : "running", parked: undefined }); return;
+      case "RunUnparked": this.#all(view, { state: view.worker === undefined ? "pending" : "running",
+        parked: undefined }); return;
       case "Noted": this.#push(view.notes, { seq: event.seq, code: event.code, message: event.message }); return;
       case "MailIgnored": return;
       default: { const unknown: never = event; throw new Error(`corrupt event ${JSON.stringify(unknown)}`) }
@@ -152,10 +160,12 @@ export class Fold {
 
 /** What the first switch folds; the second takes the rest. */
 type Folded = "RunStarted" | "TaskScheduled" | "TaskCompleted" | "TaskFailed" | "TaskCancelled" | "TaskCancelRequested"
-  | "TimerStarted" | "TimerFired" | "TimerCancelled" | "ValueRecorded" | "CancelRequested" | "RunCompleted" | "RunFailed" | "RunCancelled";
+  | "TimerStarted" | "TimerFired" | "TimerCancelled" | "ValueRecorded"
+  | "CancelRequested" | "RunCompleted" | "RunFailed" | "RunCancelled";
 
 function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): TaskView {
-  return { key: event.key, name: event.name, state: "scheduled", input: event.input, result: undefined, error: undefined,
+  return { key: event.key, name: event.name, state: "scheduled", input: event.input, result: undefined,
+    error: undefined,
     attempts: [], scheduledAt: event.at, endedAt: undefined, retryAt: undefined, by: event.by, site: event.site,
     retries: event.retries ?? 0 };
 }

@@ -10,7 +10,8 @@ export class Keys {
   next(kind: string, name: string, explicit?: string): string {
     if (explicit !== undefined) {
       const key = `${kind}:${explicit}`;
-      if (this.#explicit?.has(key)) throw new RepriseError("DUPLICATE_KEY", `the key '${explicit}' is used twice in this run`,
+      if (this.#explicit?.has(key)) throw new RepriseError("DUPLICATE_KEY",
+        `the key '${explicit}' is used twice in this run`,
         "Give every call a key of its own, for instance with the item's id in it.");
       (this.#explicit ??= new Set()).add(key);
       return key;

@@ -1,21 +1,35 @@
 /** Names that people can say: runs get an adjective and an animal, task runs three hex digits. */
 import { RepriseError } from "./errors.ts";
 
-const ADJECTIVES = ("able amber ample apt arctic autumn azure bashful bold brave breezy bright brisk bronze bubbly calm candid " +
-  "careful cheery chilly civil clever cobalt cosy crafty crimson crisp curious dainty dapper daring dashing deft dewy eager early " +
-  "earnest easy elegant emerald exact fabled fair fancy fearless fine fleet fluffy fond frank free fresh friendly frosty gallant " +
-  "gentle gilded glad gleaming golden graceful grand green hardy hasty hazel hearty honest humble icy ivory jade jaunty jolly jovial " +
-  "keen kind lanky lilac lively loyal lucky lunar mellow merry mighty mild misty modest nimble noble olive orange patient peppy " +
-  "placid plucky polite prime proud pure quaint quick quiet rapid ready regal ripe rosy royal ruby rustic sage salty sandy scarlet " +
-  "serene shiny silent silver sleek smart smooth snappy snowy solar solid spry stable steady stellar sunny swift tidy tranquil " +
+const ADJECTIVES =
+  ("able amber ample apt arctic autumn azure bashful bold brave breezy bright brisk bronze bubbly calm candid " +
+  "careful cheery chilly civil clever cobalt cosy crafty crimson crisp curious dainty dapper daring dashing deft " +
+  "dewy eager early " +
+  "earnest easy elegant emerald exact fabled fair fancy fearless fine fleet fluffy fond frank free fresh friendly " +
+  "frosty gallant " +
+  "gentle gilded glad gleaming golden graceful grand green hardy hasty hazel hearty honest humble icy ivory jade " +
+  "jaunty jolly jovial " +
+  "keen kind lanky lilac lively loyal lucky lunar mellow merry mighty mild misty modest nimble noble olive orange " +
+  "patient peppy " +
+  "placid plucky polite prime proud pure quaint quick quiet rapid ready regal ripe rosy royal ruby rustic sage " +
+  "salty sandy scarlet " +
+  "serene shiny silent silver sleek smart smooth snappy snowy solar solid spry stable steady stellar sunny swift " +
+  "tidy tranquil " +
   "trusty upbeat velvet vivid warm wise witty zesty").split(" ");
-const ANIMALS = ("albatross alpaca ant antelope badger bat bear beaver bee beetle bison bobcat buffalo butterfly camel caribou cat " +
-  "cheetah chipmunk cobra cod condor coyote crab crane cricket crow deer dingo dodo dolphin donkey dove dragonfly duck eagle eel " +
-  "egret elk emu falcon ferret finch firefly fish flamingo fox frog gazelle gecko gibbon giraffe goat goose grouse gull hamster hare " +
-  "hawk hedgehog heron hippo horse hummingbird ibex ibis iguana impala jackal jaguar jay kangaroo kestrel kingfisher kiwi koala " +
-  "lark lemming lemur leopard lion lizard llama lobster lynx magpie mallard manatee marmot meerkat mink mole mongoose moose moth " +
-  "mouse mule narwhal newt octopus ocelot orca osprey ostrich otter owl ox oyster panda panther parrot peacock pelican penguin " +
-  "pigeon pony puffin puma quail rabbit raccoon ram raven robin salmon seal shark sheep shrew sparrow squid squirrel starling stork " +
+const ANIMALS =
+  ("albatross alpaca ant antelope badger bat bear beaver bee beetle bison bobcat buffalo butterfly camel caribou cat " +
+  "cheetah chipmunk cobra cod condor coyote crab crane cricket crow deer dingo dodo dolphin donkey dove dragonfly " +
+  "duck eagle eel " +
+  "egret elk emu falcon ferret finch firefly fish flamingo fox frog gazelle gecko gibbon giraffe goat goose grouse " +
+  "gull hamster hare " +
+  "hawk hedgehog heron hippo horse hummingbird ibex ibis iguana impala jackal jaguar jay kangaroo kestrel " +
+  "kingfisher kiwi koala " +
+  "lark lemming lemur leopard lion lizard llama lobster lynx magpie mallard manatee marmot meerkat mink mole " +
+  "mongoose moose moth " +
+  "mouse mule narwhal newt octopus ocelot orca osprey ostrich otter owl ox oyster panda panther parrot peacock " +
+  "pelican penguin " +
+  "pigeon pony puffin puma quail rabbit raccoon ram raven robin salmon seal shark sheep shrew sparrow squid " +
+  "squirrel starling stork " +
   "swallow swan tapir tiger toad trout turtle walrus weasel whale wolf wombat woodpecker wren yak zebra").split(" ");
 
 /** `fluffy-dodo`; `random` gives [0, 1). */
@@ -34,7 +48,8 @@ export function taskRunName(runId: string, key: string): string {
 
 const two = (n: number): string => String(n).padStart(2, "0");
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+  "November",
   "December"];
 /** The directives of strftime that names need, in UTC. */
 const DATE: { readonly [directive: string]: (date: Date) => string } = {
@@ -42,7 +57,8 @@ const DATE: { readonly [directive: string]: (date: Date) => string } = {
   B: (d) => MONTHS[d.getUTCMonth()] ?? "", b: (d) => (MONTHS[d.getUTCMonth()] ?? "").slice(0, 3),
   d: (d) => two(d.getUTCDate()), m: (d) => two(d.getUTCMonth() + 1), y: (d) => two(d.getUTCFullYear() % 100),
   Y: (d) => String(d.getUTCFullYear()), H: (d) => two(d.getUTCHours()), M: (d) => two(d.getUTCMinutes()),
-  S: (d) => two(d.getUTCSeconds()), I: (d) => two(d.getUTCHours() % 12 || 12), p: (d) => d.getUTCHours() < 12 ? "AM" : "PM",
+  S: (d) => two(d.getUTCSeconds()), I: (d) => two(d.getUTCHours() % 12 || 12), p: (d) => d.getUTCHours() < 12 ? "AM"
+    : "PM",
   "%": () => "%",
 };
 
@@ -57,7 +73,8 @@ export function renderTemplate(template: string, input: unknown, now: Date): str
         ? (node as { readonly [key: string]: unknown })[field] // own field: checked just before
         : undefined, input);
     if (value !== undefined && value !== null && typeof value !== "object") return String(value);
-    throw new RepriseError("INVALID_RUN_NAME", `the run name '${template}' needs the field '${inside}', which the input lacks`,
+    throw new RepriseError("INVALID_RUN_NAME",
+      `the run name '${template}' needs the field '${inside}', which the input lacks`,
       "Use fields of the input that are text, numbers or booleans, and {date:%Y-%m-%d}.");
   });
 }

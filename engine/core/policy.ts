@@ -49,7 +49,8 @@ export interface RunInfo {
 
 const NO_TAGS: readonly string[] = [];
 
-/** A run's identity as its first event tells it. The date is made when asked for: few ask, and a run that waits is small. */
+/** A run's identity as its first event tells it. The date is made when asked for: few ask, and a run that waits is
+ *  small. */
 export class Identity implements RunInfo {
   readonly id: string;
   readonly name: string;

@@ -13,7 +13,8 @@ export interface Backoff {
 export type RetryDelay = Duration | readonly Duration[] | Backoff | ((attempt: number, error: Error) => Duration);
 
 /** @throws INVALID_DURATION */
-export function exponential(first: Duration, options: { factor?: number; max?: Duration; jitter?: number } = {}): Backoff {
+export function exponential(first: Duration, options: { factor?: number; max?: Duration; jitter?: number } =
+  {}): Backoff {
   const { factor = 2, max, jitter = 0 } = options;
   return { kind: "exponential", firstMs: toMs(first, "exponential()"), factor, jitter,
     maxMs: max === undefined ? Infinity : toMs(max, "max of exponential()") };

@@ -1,7 +1,8 @@
 /** The state of a run, as the fold rebuilds it at any event. Only the fold writes into it. */
 import type { ErrorRecord, Payload } from "./events.ts";
 
-export type ViewState = "pending" | "running" | "waiting" | "cancelling" | "parked" | "completed" | "failed" | "cancelled";
+export type ViewState =
+  "pending" | "running" | "waiting" | "cancelling" | "parked" | "completed" | "failed" | "cancelled";
 export interface AttemptView {
   /** From 1. */
   readonly attempt: number; readonly startedAt: number; endedAt: number | undefined; error: ErrorRecord | undefined;
@@ -40,7 +41,8 @@ export interface RunView {
 
 /** A run before its first event. */
 export function emptyView(): RunView {
-  return { workflow: "", name: "", state: "pending", input: undefined, result: undefined, error: undefined, reason: undefined,
+  return { workflow: "", name: "", state: "pending", input: undefined, result: undefined, error: undefined,
+    reason: undefined,
     epoch: 0, worker: undefined, startedAt: 0, endedAt: undefined, tags: [], codeVersion: undefined, parked: undefined,
     head: 0, mailRead: 0, tasks: new Map(), timers: new Map(), values: new Map(), notes: [] };
 }

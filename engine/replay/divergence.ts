@@ -21,11 +21,13 @@ export interface Divergence {
   readonly after: { readonly seq: number; readonly type: string; readonly key?: string };
 }
 
+/** A decision as one side of a difference. */
 export function sideOf(decision: Omit<Decision, "seq" | "at"> & { readonly seq?: number }): Side {
   const { type, key, by, site } = decision;
   return site === undefined ? { type, key, by } : { type, key, by, site };
 }
 
+/** The delivery whose turn differs. */
 export function afterOf(delivery: Delivery): Divergence["after"] {
   return "key" in delivery
     ? { seq: delivery.seq, type: delivery.type, key: delivery.key }
@@ -43,7 +45,8 @@ const CAUSE: { readonly [K in DivergenceKind]: string } = {
 /** Lines for a person: both sides with their source lines, the place, the likely cause, and the ways out. */
 export function describeDivergence(divergence: Divergence, sourceLine?: (site: string) => string | undefined): string {
   const { kind, recorded, issued, after } = divergence;
-  const lines = [`${kind}: ${CAUSE[kind]}, after event ${after.seq} (${after.type}${after.key ? ` ${after.key}` : ""})`];
+  const lines =
+    [`${kind}: ${CAUSE[kind]}, after event ${after.seq} (${after.type}${after.key ? ` ${after.key}` : ""})`];
   const show = (sign: string, who: string, side: Side | undefined): void => {
     if (side === undefined) { lines.push(`  ${sign} ${who}: nothing`); return }
     lines.push(`  ${sign} ${who}: ${side.type} ${side.key}${side.site ? `  at ${side.site}` : ""}`);
@@ -57,4 +60,5 @@ export function describeDivergence(divergence: Divergence, sourceLine?: (site: s
 
 /** The next step for whoever meets a divergence. */
 export const DIVERGENCE_HINT =
-  "Run the version of the code that the run began with, or undo the edit; `reprise replay <run> --check` shows this again.";
+  "Run the version of the code that the run began with, or undo the edit; `reprise replay <run> --check` shows " +
+  "this again.";

@@ -65,6 +65,7 @@ export interface ExecutionHost {
   fatal(error: RepriseError): void;
 }
 
+/** One run's code, fed with deliveries; see the head of this file. */
 export class Execution {
   readonly run: RunInfo;
   readonly open = new Map<string, Open>();
@@ -231,7 +232,8 @@ export class Execution {
     const frame = { in: "workflow", execution: this, scope: this.#root } as const;
     inFrame(frame, () => {
       const settle = (outcome: Outcome): void => {
-        if (this.#turn === undefined || kernel.turn !== this.#turn) this.fail(foreignAwait("the end of the workflow", false));
+        if (this.#turn === undefined || kernel.turn !== this.#turn) this.fail(
+          foreignAwait("the end of the workflow", false));
         else this.#outcome ??= outcome;
       };
       new Promise((resolve) => resolve(this.#workflow.fn(input)))
@@ -315,7 +317,8 @@ export class Execution {
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /** A decision before the turn's own fields are added. */
-type Undecided = DecisionDraft extends infer D ? D extends DecisionDraft ? Omit<D, "by" | "at" | "site"> : never : never;
+type Undecided = DecisionDraft extends infer D ? D extends DecisionDraft ? Omit<D, "by" | "at" | "site"> : never
+  : never;
 
 /** The open turn of one run. */
 class Turn implements OpenTurn {
@@ -352,12 +355,14 @@ function outsideTurn<T>(read: () => T): T {
 function foreignAwait(what: string, otherRun: boolean): RepriseError {
   const how = otherRun
     ? "it was resumed by another run: a promise, queue or limiter is shared between runs at module level"
-    : "the code before it awaited something that the engine does not know: I/O, a timer of a library, a promise made outside";
+    : "the code before it awaited something that the engine does not know: I/O, a timer of a library, a promise " +
+    "made outside";
   return new RepriseError("FOREIGN_AWAIT", `${what} was reached outside the run's turn: ${how}`,
     "Move what is awaited into a task(), so that its result is recorded.");
 }
 
 function dangling(keys: readonly string[]): RepriseError {
-  return new RepriseError("DANGLING_CALLS", `the workflow ended with ${keys.length} open calls: ${keys.slice(0, 5).join(", ")}`,
+  return new RepriseError("DANGLING_CALLS",
+    `the workflow ended with ${keys.length} open calls: ${keys.slice(0, 5).join(", ")}`,
     "Await every call before returning, or set dangling to \"cancel\" or \"await\".");
 }

@@ -22,6 +22,7 @@ const HARMLESS = /^(Stats|Dirent|Dir|[A-Z]\w*|_\w+|toUnixTimestamp)$/;
 /** Depth of synchronous require: node's loader reads files with the functions that are patched here. */
 let requiring = 0;
 
+/** Refuses, during turns, what reaches the outside world. */
 export function forbidEffects(): void {
   letRequirePass();
   for (const [name, functions] of Object.entries(NETWORK)) guard(name, functions);
@@ -42,7 +43,8 @@ export function forbidEffects(): void {
     const real = slots[name];
     if (real === undefined) continue;
     slots[name] = new Proxy(real, { construct: (target, args: unknown[], newTarget) => {
-      kernel.turn?.forbid(`new ${name}()`, "What the garbage collector does cannot be replayed; keep the object itself.");
+      kernel.turn?.forbid(`new ${name}()`,
+        "What the garbage collector does cannot be replayed; keep the object itself.");
       return Reflect.construct(target, args, newTarget) as object; // construct of a class gives an object
     } });
   }

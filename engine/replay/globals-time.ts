@@ -21,7 +21,8 @@ function patchDate(): void {
     construct: (target, args: unknown[], newTarget) => Reflect.construct(target,
       args.length === 0 && kernel.turn !== undefined ? [kernel.turn.now] : args, newTarget),
     apply: (target) => kernel.turn === undefined ? target() : new RealDate(kernel.turn.now).toString(),
-    get: (target, property, receiver: unknown) => property === "now" ? now : Reflect.get(target, property, receiver) as unknown,
+    get: (target, property, receiver: unknown) => property === "now" ? now
+      : Reflect.get(target, property, receiver) as unknown,
     set: (target, property, value) => Reflect.set(target, property, value),
   });
   RealDate.prototype.constructor = globalThis.Date;
@@ -72,9 +73,13 @@ function patchTimers(): void {
   const timers = require("node:timers") as { [name: string]: unknown };
   // As above.
   const promises = require("node:timers/promises") as { [name: string]: unknown };
-  const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, setInterval: globalThis.setInterval,
-    setImmediate: globalThis.setImmediate, sleep: promises["setTimeout"] as Callback, every: promises["setInterval"] as Callback,
-    soon: promises["setImmediate"] as Callback }; // node's own functions under their documented names
+  // node's own functions under their documented names
+  const real = {
+    setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, setInterval: globalThis.setInterval,
+    setImmediate: globalThis.setImmediate,
+    sleep: promises["setTimeout"] as Callback, every: promises["setInterval"] as Callback, // as above
+    soon: promises["setImmediate"] as Callback,
+  };
   const setTimeout = Object.assign((fn: Callback, ms = 0, ...args: readonly unknown[]): unknown => {
     if (kernel.turn === undefined) return real.setTimeout(fn, ms, ...args);
     const timer = kernel.turn.timer(ms);
@@ -94,14 +99,16 @@ function patchTimers(): void {
     Object.assign(target, { setTimeout, clearTimeout, setInterval, setImmediate });
   }
   promises["setTimeout"] = (ms = 1, value?: unknown, options?: unknown): unknown =>
-    kernel.turn === undefined ? real.sleep(ms, value, options) : kernel.turn.timer(Number(ms)).promise.then(() => value);
+    kernel.turn === undefined ? real.sleep(ms, value, options)
+      : kernel.turn.timer(Number(ms)).promise.then(() => value);
   promises["setInterval"] = forbidden("timers/promises setInterval", real.every);
   promises["setImmediate"] = forbidden("timers/promises setImmediate", real.soon);
 }
 
 /** node hangs util.promisify's symbol on its timers; keep it. */
 function descriptorsOf(fn: object): object {
-  return Object.fromEntries(Object.getOwnPropertySymbols(fn).map((symbol) => [symbol, Reflect.get(fn, symbol) as unknown]));
+  return Object.fromEntries(Object.getOwnPropertySymbols(fn).map((symbol) =>
+    [symbol, Reflect.get(fn, symbol) as unknown]));
 }
 
 /** In a turn a tick would come after the drain; as a microtask it belongs to it. */

@@ -1,4 +1,5 @@
-/** Deterministic randomness of a turn. Never changes: histories depend on it (golden values in test/globals.test.ts). */
+/** Deterministic randomness of a turn. Never changes: histories depend on it (golden values in
+ *  test/globals.test.ts). */
 
 /** Numbers and bytes that depend only on seed and seq. */
 export interface RandomSource { next(): number; fill(bytes: Uint8Array): void }

@@ -1,4 +1,5 @@
-/** The decisions that history holds, matched by key as the code makes them again; the frontier; the first difference. */
+/** The decisions that history holds, matched by key as the code makes them again; the frontier; the first
+ *  difference. */
 import type { Decision, Delivery, Event } from "../core/events.ts";
 import { isDecision, isDelivery, isTerminal } from "../core/events.ts";
 import { afterOf, sideOf, type Divergence, type DivergenceKind } from "./divergence.ts";
@@ -9,9 +10,11 @@ type Issued = { readonly type: Decision["type"]; readonly key: string; readonly 
 /** Terminal events share one place; giving a call up is not the call. */
 function placeOf(decision: { readonly type: string; readonly key: string }): string {
   if (isTerminal(decision)) return "run:end";
-  return decision.type === "TimerCancelled" || decision.type === "TaskCancelRequested" ? `-${decision.key}` : decision.key;
+  return decision.type === "TimerCancelled" || decision.type === "TaskCancelRequested" ? `-${decision.key}`
+    : decision.key;
 }
 
+/** What history says that the code decided. */
 export class Recorded {
   /** The terminal event has been decided. */
   finished = false;
@@ -68,7 +71,8 @@ export class Recorded {
       this.#differ("CHANGED", recorded, issued);
     } else if (recorded.type === "TimerStarted" && "dueAt" in issued && recorded.dueAt !== issued.dueAt) {
       this.#differ("CHANGED", recorded, issued);
-    } else if (recorded.type === "RunCompleted" && "result" in issued && JSON.stringify(recorded.result) !== JSON.stringify(issued.result)) {
+    } else if (recorded.type === "RunCompleted" && "result" in issued
+      && JSON.stringify(recorded.result) !== JSON.stringify(issued.result)) {
       this.#differ("CHANGED", recorded, issued);
     }
     return true;

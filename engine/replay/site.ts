@@ -12,7 +12,8 @@ const OWN_ROOT = packageOf(fileURLToPath(import.meta.url));
 const OWN = ["engine", "sdk", "replay-viewer", "dist"].map((room) => join(OWN_ROOT, room) + sep);
 const known = new Map<string, string | undefined>();
 
-/** The first frame outside node, node_modules and this package; `skip` and everything above it is left out. Never throws. */
+/** The first frame outside node, node_modules and this package; `skip` and everything above it is left out. Never
+ *  throws. */
 export function callSite(skip: (...args: never[]) => unknown): string | undefined {
   const { prepareStackTrace, stackTraceLimit } = Error;
   try {
@@ -61,7 +62,8 @@ function described(path: string, script: string, line: number, column: number, f
 const maps = new Map<string, SourceMap | undefined>();
 
 /** The position in the source that the user wrote; lines and columns from 1. */
-function originalPosition(path: string, script: string, line: number, column: number): { line: number; column: number } {
+function originalPosition(path: string, script: string, line: number, column: number): { line: number;
+  column: number } {
   if (!maps.has(path)) maps.set(path, findSourceMap(script) ?? findSourceMap(path) ?? mapBeside(path));
   const entry = maps.get(path)?.findEntry(line - 1, column - 1);
   if (entry === undefined || !("originalLine" in entry)) return { line, column };
@@ -75,7 +77,8 @@ function mapBeside(path: string): SourceMap | undefined {
   const url = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(text)?.[1];
   if (url === undefined) return undefined;
   const inline = /^data:application\/json[^,]*;base64,(.*)$/.exec(url)?.[1];
-  const json = inline === undefined ? readFileSync(join(dirname(path), url), "utf8") : Buffer.from(inline, "base64").toString();
+  const json = inline === undefined ? readFileSync(join(dirname(path), url), "utf8")
+    : Buffer.from(inline, "base64").toString();
   return new SourceMap(JSON.parse(json));
 }
 

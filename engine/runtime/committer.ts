@@ -37,6 +37,7 @@ export interface CommitterOptions {
   readonly lanes: number;
 }
 
+/** Collects the appends of all runs and sends them together. */
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #urgent = new Set<Appender>();
@@ -76,7 +77,8 @@ export class Committer {
   #schedule(): void {
     if (this.#pumpScheduled || this.#busy >= this.#options.lanes) return;
     this.#pumpScheduled = true;
-    // After the microtasks of this moment: what many runs bring at once leaves together, what one brings leaves at once.
+    // After the microtasks of this moment: what many runs bring at once leaves together, what one brings leaves at
+    // once.
     afterTurns(() => { this.#pumpScheduled = false; this.#pump() });
   }
 
@@ -123,7 +125,8 @@ export class Committer {
   async #flush(batch: ReadonlyMap<Appender, Outgoing>): Promise<void> {
     // Rows with a change of state go in a statement of their own: a held `runs` lock never delays the plain ones.
     const plain = new Map<Appender, Outgoing>(), changing = new Map<Appender, Outgoing>();
-    for (const [run, out] of batch) (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run, out);
+    for (const [run, out] of batch) (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run,
+      out);
     const payloads = [...batch.values()].flatMap((out) => out.payloads);
     if (payloads.length > 0) await this.#options.patience.insist(() => this.#options.store.putPayloads(payloads));
     if (plain.size > 0) await this.#send(plain);
@@ -167,7 +170,8 @@ export class Committer {
     for (;;) {
       if (this.#options.patience.stopped) { this.#refuse(run, undefined); return }
       const { row } = out;
-      const waitMs = row.notBefore === undefined ? 0 : row.notBefore - (await this.#options.patience.insist(() => this.#options.store.now()));
+      const waitMs = row.notBefore === undefined ? 0
+        : row.notBefore - (await this.#options.patience.insist(() => this.#options.store.now()));
       if (waitMs > 0) await this.#sleep(waitMs);
       let lost = false;
       try {

@@ -55,6 +55,7 @@ export type Departure =
 const IDLE_MS = 10_000;
 const STUCK_MS = 100;
 
+/** One run that this worker holds. */
 export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   readonly run: RunInfo;
   readonly clock: Clock;
@@ -191,7 +192,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
 
   refused(why: StoreError | undefined): void {
     if (why === undefined) { this.#leave({ how: "lost" }); return }
-    this.#leave({ how: "parked", error: new RepriseError("APPEND_REFUSED", `the database refuses the data: ${why.message}`,
+    this.#leave(
+      { how: "parked", error: new RepriseError("APPEND_REFUSED", `the database refuses the data: ${why.message}`,
       "Look at the values that this run was about to record.") });
   }
 
@@ -224,7 +226,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   #feed(event: Delivery): void {
     this.#turns++;
     if (event.type === "TimerFired") this.#timers.disarm(event.key);
-    this.#execution.deliver(event, valueOf(event, this.#execution), (result) => { this.#turns--; this.#onTurn(result) });
+    this.#execution.deliver(event, valueOf(event, this.#execution),
+      (result) => { this.#turns--; this.#onTurn(result) });
   }
 
   #onTurn(result: TurnResult): void {
@@ -256,7 +259,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     if (mail.kind === "cancel" && !this.#execution.abort.aborted) {
       // Written by postCancel as this shape.
       const body = JSON.parse(mail.payload ?? "{}") as { reason?: string; graceMs?: number };
-      this.deliver({ type: "CancelRequested", at, n: mail.n, ...body }, undefined, { mailRead: mail.n, state: "cancelling" });
+      this.deliver({ type: "CancelRequested", at, n: mail.n, ...body }, undefined,
+        { mailRead: mail.n, state: "cancelling" });
     } else {
       const why = mail.kind === "cancel" ? "already cancelling" : "nothing to do";
       this.add({ type: "MailIgnored", at, n: mail.n, kind: mail.kind, why }, { mailRead: mail.n });
@@ -284,7 +288,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     });
   }
 
-  /** Called by the worker every second: sets timers that have come near, gives the run back when it has long been idle. */
+  /** Called by the worker every second: sets timers that have come near, gives the run back when it has long been
+   *  idle. */
   check(): void {
     this.#timers.approach();
     const now = this.clock.monotonic();

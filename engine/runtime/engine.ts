@@ -1,4 +1,5 @@
-/** The engine as its callers see it: start a run, wait for it, look at it, stop it. Knows the store only by its port. */
+/** The engine as its callers see it: start a run, wait for it, look at it, stop it. Knows the store only by its
+ *  port. */
 import { Cancelled, RepriseError, RunError } from "../core/errors.ts";
 import { isTerminal, type Draft, type Event, type Payload } from "../core/events.ts";
 import { runName } from "../core/names.ts";
@@ -44,6 +45,7 @@ export interface StartRequest {
   readonly scriptKey?: string;
 }
 
+/** An open engine. */
 export class RunEngine {
   readonly store: Store;
   readonly #parts: EngineParts;
@@ -64,7 +66,8 @@ export class RunEngine {
   }
 
   /** Starts a run. Its id, and whether it had been there before (`ifExists: "attach"`). @throws RUN_EXISTS */
-  async start(request: StartRequest): Promise<{ readonly runId: string; readonly name: string; readonly existed: boolean }> {
+  async start(request: StartRequest): Promise<{ readonly runId: string; readonly name: string;
+    readonly existed: boolean }> {
     this.#check();
     const { ids, clock } = this.#parts;
     const now = this.#worker.now();
@@ -88,13 +91,15 @@ export class RunEngine {
       partial: false };
     const made = await this.#worker.create(run, history, request.workflow);
     if (!made.existed) {
-      if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run ?? new Identity(runId, { name, workflow: request.workflow.name, at: now }), history.events);
+      if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run
+        ?? new Identity(runId, { name, workflow: request.workflow.name, at: now }), history.events);
       return { runId: made.runId, name, existed: false };
     }
     if (request.ifExists === "fail") throw new RepriseError("RUN_EXISTS",
       `a run of workflow '${run.workflow}' with the id '${request.id}' exists: ${made.runId}`,
       "Use another id, or ifExists: \"attach\" to wait for that run, or \"replace\" to free the id.");
-    return { runId: made.runId, name: (await this.#worker.patience.insist(() => this.row(made.runId))).name, existed: true };
+    return { runId: made.runId, name: (await this.#worker.patience.insist(() => this.row(made.runId))).name,
+      existed: true };
   }
 
   /** Continues an unfinished run here. Its history as it was found, or undefined if another worker holds it. */
@@ -122,7 +127,8 @@ export class RunEngine {
   /** The run's row. @throws RUN_NOT_FOUND */
   async row(runId: string): Promise<RunRow> {
     const row = await this.store.run(runId);
-    if (row === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`, "List them: reprise runs ls");
+    if (row === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`,
+      "List them: reprise runs ls");
     return row;
   }
   list(filter: RunFilter): Promise<readonly RunRow[]> { return this.store.listRuns(filter) }
@@ -162,7 +168,8 @@ export class RunEngine {
     return mine ? [started, { type: "RunClaimed", at, epoch: 1, worker: this.#worker.id }] : [started];
   }
 
-  #insistHistory(runId: string): Promise<readonly Event[]> { return this.#worker.patience.insist(() => this.history(runId)) }
+  #insistHistory(runId: string): Promise<readonly Event[]> {
+    return this.#worker.patience.insist(() => this.history(runId)) }
 
   async #whyParked(runId: string): Promise<RepriseError> {
     const parked = (await this.#insistHistory(runId)).findLast((event) => event.type === "RunParked");

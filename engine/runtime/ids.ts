@@ -22,6 +22,7 @@ function pooledRandom(): () => number {
   };
 }
 
+/** Ids and randomness from the system. */
 export function realIds(): Ids {
   const random = pooledRandom();
   const ulid = monotonicFactory(random);

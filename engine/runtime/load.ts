@@ -20,7 +20,8 @@ export const ROW_EVENTS = 1000;
 export async function loadHistory(store: Store, runId: string): Promise<History> {
   const rows = await store.read(runId, 1);
   const last = rows.at(-1);
-  if (last === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`, "List them: reprise runs ls");
+  if (last === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`,
+    "List them: reprise runs ls");
   return {
     events: await withLargeValues(store, decodeRows(rows)),
     lastFirstSeq: last.firstSeq,

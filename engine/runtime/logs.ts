@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 
 const FLUSH_MS = 50;
 
+/** Log lines on their way to the store. */
 export class Logs {
   readonly #store: Store;
   readonly #clock: Clock;

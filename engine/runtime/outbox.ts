@@ -18,6 +18,7 @@ interface Entry {
   readonly change: RowChange | undefined;
 }
 
+/** The events of one run that are not durable yet. */
 export class Outbox {
   readonly #runId: string;
   readonly #epoch: number;

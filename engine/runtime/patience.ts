@@ -12,6 +12,7 @@ export interface PatienceOptions {
   readonly onOutage: (error: StoreError | undefined) => void;
 }
 
+/** Waits a database's absence out, for all calls of one worker. */
 export class Patience {
   readonly #options: PatienceOptions;
   #failures = 0;
@@ -55,5 +56,6 @@ export class Patience {
 
 /** No waiting helps: bad data (22xxx, 23xxx), a statement that is not understood (42xxx, 0A000), tables not ours. */
 export function isHopeless(error: StoreError): boolean {
-  return error.code === "SCHEMA_NEWER" || error.code === "MIGRATION_CHANGED" || /^(22|23|42|0A)/.test(error.sqlState ?? "");
+  return error.code === "SCHEMA_NEWER" || error.code === "MIGRATION_CHANGED"
+    || /^(22|23|42|0A)/.test(error.sqlState ?? "");
 }

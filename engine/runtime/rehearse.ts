@@ -28,7 +28,8 @@ export const values: Values = { encode: encodeValue, hash: inputHash, toRecord: 
 export function rehearse(runId: string, workflow: WorkflowSpec, history: readonly Event[],
   options: { readonly partial?: boolean } = {}): Promise<Rehearsal> {
   const started = history[0];
-  if (started?.type !== "RunStarted") throw new RepriseError("HISTORY_CORRUPT", "the history does not begin with RunStarted",
+  if (started?.type !== "RunStarted") throw new RepriseError("HISTORY_CORRUPT",
+    "the history does not begin with RunStarted",
     "Export the run again.");
   const decisions: DecisionDraft[] = [];
   return new Promise((resolve) => {

@@ -23,6 +23,7 @@ interface Task {
 /** What history says of the attempts of a task. */
 interface Past { started: number; failures: number; dueAt: number | undefined; scheduledAt: number }
 
+/** The open tasks of one hot run. */
 export class Tasks {
   readonly #driver: Driver;
   readonly #host: DriverHost;
@@ -67,7 +68,8 @@ export class Tasks {
   begin(call: OpenTask, attempt: number): void {
     const task = this.#track(call, this.#past?.get(call.key));
     if (this.#draining) return;
-    if (!this.#host.mayStart()) { this.#host.whenRenewed(() => { if (this.#tasks?.get(call.key) === task) this.begin(call, attempt) }); return }
+    if (!this.#host.mayStart()) { this.#host.whenRenewed(() =>
+      { if (this.#tasks?.get(call.key) === task) this.begin(call, attempt) }); return }
     this.#running++;
     afterTurns(() => { void this.#attempt(task, attempt) });
   }
@@ -130,7 +132,8 @@ export class Tasks {
       if (bytes > PAYLOAD_LIMIT) throw tooLarge(call.spec.name, bytes);
     } catch (error) { this.#end(task, attempt, error); return }
     this.#tasks?.delete(call.key);
-    this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt, ...(result && { result }) });
+    this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt,
+      ...(result && { result }) });
     const { onCompleted } = call.spec.policy;
     if (onCompleted !== undefined) this.#hook(task, attempt, () => onCompleted(value));
   }
@@ -168,7 +171,8 @@ export class Tasks {
     this.#driver.add({ type: "AttemptFailed", at, key, attempt, error: record });
     this.#driver.deliver({ type: "TaskFailed", at, key, attempts: attempt, error: record });
     const { onFailed } = task.call.spec.policy;
-    if (onFailed !== undefined) this.#hook(task, attempt, () => onFailed(error instanceof Error ? error : new Error(String(error))));
+    if (onFailed !== undefined) this.#hook(task, attempt, () =>
+      onFailed(error instanceof Error ? error : new Error(String(error))));
   }
 
   /** A hook is a courtesy: what it throws is a warning, never the task's failure. */

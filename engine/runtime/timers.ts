@@ -13,6 +13,7 @@ export interface TimerHost {
 /** The process's own timer, 0.6 KB, is set only when one is due within this. */
 const NEAR_MS = 5_000;
 
+/** The timers of one hot run that are set. */
 export class Timers {
   /** key -> cancel; one that has fired stays until its delivery is fed to the code. */
   #near: Map<string, () => void> | undefined;

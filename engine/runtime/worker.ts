@@ -33,7 +33,8 @@ export interface WorkerOptions {
   readonly pools: readonly string[];
   /** Runs held at once, counted when claiming; runs that this process starts itself are not refused. */
   readonly concurrency: number;
-  /** "all": any run of its pools. "own": only runs that it started or resumed, and their children. "none": claims nothing. */
+  /** "all": any run of its pools. "own": only runs that it started or resumed, and their children. "none": claims
+   *  nothing. */
   readonly claims: "all" | "own" | "none";
   /** How long this worker is believed alive after its last sign of life; default 15 s. Renewed three times as often. */
   readonly leaseMs?: number;
@@ -52,6 +53,7 @@ const SWEEP_RUNS = 1000;
 /** How long starting a run waits for a database that is away, before it fails. */
 const START_PATIENCE_MS = 30_000;
 
+/** One process's part in the work. */
 export class Worker implements DriverHost {
   readonly store: Store;
   readonly clock: Clock;
@@ -158,7 +160,8 @@ export class Worker implements DriverHost {
 
   gone(driver: Driver, how: Departure): void {
     this.#runs.delete(driver.run.id);
-    if (how.how === "released" && how.wakeAt !== undefined && this.#own.has(driver.run.id)) this.#asleep.add(driver.run.id);
+    if (how.how === "released" && how.wakeAt !== undefined && this.#own.has(driver.run.id)) this.#asleep.add(
+      driver.run.id);
     this.#keepAlive();
     this.poke();
   }
@@ -200,7 +203,8 @@ export class Worker implements DriverHost {
     await this.store.retire(this.id).catch(() => undefined); // the lease lapses by itself
   }
 
-  #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec, history: History): void {
+  #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec,
+    history: History): void {
     const driver = new Driver(this, workflow, claim, history);
     this.#runs.set(claim.runId, driver);
     this.#asleep.delete(claim.runId);
@@ -245,7 +249,8 @@ export class Worker implements DriverHost {
       if (this.#runs.has(runId) || this.#claiming) continue;
       const row = await this.store.run(runId);
       if (row?.owner !== this.id || row.epoch !== epoch || this.#runs.has(runId)) continue;
-      await this.#take({ runId, epoch, workflow: row.workflow, head: row.asOf, mailHead: row.mailHead, crashes: row.crashes });
+      await this.#take({ runId, epoch, workflow: row.workflow, head: row.asOf, mailHead: row.mailHead,
+        crashes: row.crashes });
     }
   }
 
@@ -279,7 +284,8 @@ export class Worker implements DriverHost {
       }
     }
     const free = this.#options.concurrency - this.#runs.size;
-    if (this.#options.claims === "none" || free <= 0 || (this.#options.claims === "own" && this.#own.size === 0)) return found;
+    if (this.#options.claims === "none" || free <= 0 || (this.#options.claims === "own"
+      && this.#own.size === 0)) return found;
     this.#claiming = true;
     try {
       for (const [codeVersion, workflows] of this.#versions()) {
@@ -287,7 +293,8 @@ export class Worker implements DriverHost {
           worker: this.id, pools: this.#options.pools, codeVersion, limit: free, claimId: this.ids.uuid(), workflows,
           ...(this.#options.claims === "own" && { runs: [...this.#own] }),
         });
-        for (const one of claimed) { found = true; await this.#take(one).catch((error: unknown) => this.#unreadable(one, error)) }
+        for (const one of claimed) { found = true;
+          await this.#take(one).catch((error: unknown) => this.#unreadable(one, error)) }
       }
     } finally { this.#claiming = false }
     return found;
@@ -308,7 +315,8 @@ export class Worker implements DriverHost {
     const code = error instanceof RepriseError ? error.code : "HISTORY_CORRUPT";
     const message = error instanceof Error ? error.message : String(error);
     const events = JSON.stringify([{ type: "RunParked", at: this.now(), code, message }]);
-    await this.patience.insist(() => this.store.append([{ runId: claimed.runId, firstSeq: claimed.head + 1, count: 1, appendId: this.ids.uuid(),
+    await this.patience.insist(() =>
+      this.store.append([{ runId: claimed.runId, firstSeq: claimed.head + 1, count: 1, appendId: this.ids.uuid(),
       epoch: claimed.epoch, events, previousSeq: claimed.head }],
       [{ runId: claimed.runId, state: "parked", parked: code, release: true }], []));
   }
@@ -328,5 +336,6 @@ export class Worker implements DriverHost {
 
 function asStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  return new StoreError("STORE_UNAVAILABLE", error instanceof Error ? error.message : String(error), "unknown", undefined, error);
+  return new StoreError("STORE_UNAVAILABLE", error instanceof Error ? error.message : String(error), "unknown",
+    undefined, error);
 }

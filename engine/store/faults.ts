@@ -18,7 +18,8 @@ export function withFaults(store: Store, plan: FaultPlan): Store & { readonly ca
       if (property === "calls" || property === "dead") return state[property];
       const verb = property as keyof Store; // the only other names anybody asks for
       const real: unknown = Reflect.get(target, verb, target);
-      if (typeof real !== "function" || FREE.has(verb)) return typeof real === "function" ? real.bind(target) as unknown : real;
+      if (typeof real !== "function" || FREE.has(verb)) return typeof real === "function" ? real.bind(target) as unknown
+        : real;
       return async (...args: readonly unknown[]): Promise<unknown> => {
         if (state.dead) return never;
         const fault = plan(++state.calls, verb);

@@ -9,14 +9,16 @@ import { statement } from "./statements.ts";
 
 /** What the thread is told. `beat[0]` is raised by the process's own loop. */
 export interface LeaseData {
-  readonly url: string; readonly worker: string; readonly ttlMs: number; readonly everyMs: number; readonly beat: SharedArrayBuffer;
+  readonly url: string; readonly worker: string; readonly ttlMs: number; readonly everyMs: number;
+    readonly beat: SharedArrayBuffer;
 }
 
 const BLOCKED_MS = 5 * 60_000;
 const { url, worker, ttlMs, everyMs, beat } = workerData as LeaseData; // given by postgres.ts
 const counter = new Int32Array(beat);
 let last = Atomics.load(counter, 0), movedAt = performance.now();
-const sql = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
+const sql =
+  postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
   connection: { search_path: `${SCHEMA},public`, statement_timeout: 4000, application_name: "reprise lease" } });
 
 async function renew(): Promise<void> {

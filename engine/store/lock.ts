@@ -73,6 +73,7 @@ function isAlive(pid: number): boolean {
 }
 
 function locked(directory: string, holder: Holder | undefined): StoreError {
-  const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command}, since ${holder.since})`;
+  const who = holder === undefined ? "another process"
+    : `process ${holder.pid} (${holder.command}, since ${holder.since})`;
   return new StoreError("STORE_LOCKED", `${directory} is held by ${who}`, "none");
 }

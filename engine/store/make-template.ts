@@ -12,7 +12,8 @@ if (!hasTemplate()) {
     const data = join(folder, "pgdata");
     const db = await PGlite.create(data);
     await db.exec(`create schema if not exists ${SCHEMA}; set search_path = ${SCHEMA}, public`);
-    await migrate({ exec: async (script) => { await db.exec(script) }, query: async (text) => (await db.query<{ [c: string]: unknown }>(text)).rows });
+    await migrate({ exec: async (script) => { await db.exec(script) },
+      query: async (text) => (await db.query<{ [c: string]: unknown }>(text)).rows });
     await db.exec("vacuum analyze");
     await db.exec("checkpoint");
     await db.close();

@@ -1,7 +1,10 @@
-/** The port in memory: the same rules as SQL, for tests and `memory:`. Answers come in a later microtask, as from a database. */
+/** The port in memory: the same rules as SQL, for tests and `memory:`. Answers come in a later microtask, as from a
+ *  database. */
 import {
-  TERMINAL_STATES, type AppendRow, type Change, type Claimed, type ClaimRequest, type CreateAnswer, type HistoryRow, type LogLine,
-  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type SentMail, type SourceVersion, type Store,
+  TERMINAL_STATES, type AppendRow, type Change, type Claimed, type ClaimRequest, type CreateAnswer, type HistoryRow,
+    type LogLine,
+  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type SentMail,
+    type SourceVersion, type Store,
   type StoreSize, type WorkerInfo,
 } from "./port.ts";
 
@@ -45,13 +48,15 @@ class MemoryStore implements Store {
     }
     const now = this.#now(), mine = run.worker !== undefined;
     this.#runs.set(run.runId, { mail: [], controlHead: 0, notVersions: [], row: newRow(run, now),
-      history: [{ runId: run.runId, firstSeq: 1, count: run.count, appendId: run.appendId, epoch: mine ? 1 : 0, events: run.events }] });
+      history: [{ runId: run.runId, firstSeq: 1, count: run.count, appendId: run.appendId, epoch: mine ? 1 : 0,
+        events: run.events }] });
     if (key !== undefined) this.#keys.set(key, run.runId);
     if (!mine) this.#wake(run.runId);
     return { result: "created", runId: run.runId };
   }
 
-  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]> {
+  async append(rows: readonly AppendRow[], changes: readonly Change[],
+    mail: readonly SentMail[]): Promise<readonly string[]> {
     const landed: string[] = [];
     for (const row of rows) if (this.#land(row)) landed.push(row.runId);
     for (const change of changes) if (landed.includes(change.runId)) this.#change(change);
@@ -74,10 +79,12 @@ class MemoryStore implements Store {
   async claim(request: ClaimRequest): Promise<readonly Claimed[]> {
     if (!this.#alive(request.worker)) return [];
     const ready = [...this.#runs.values()].filter((run) => this.#claimable(run, request))
-      .sort((a, b) => b.row.priority - a.row.priority || (a.row.readyAt ?? 0) - (b.row.readyAt ?? 0)).slice(0, request.limit);
+      .sort((a, b) => b.row.priority - a.row.priority || (a.row.readyAt ?? 0) - (b.row.readyAt ?? 0)).slice(0,
+        request.limit);
     return ready.map((run) => {
       const epoch = run.row.epoch + 1;
-      const head = this.#addRow(run, request.claimId, epoch, { type: "RunClaimed", at: this.#now(), epoch, worker: request.worker,
+      const head = this.#addRow(run, request.claimId, epoch,
+        { type: "RunClaimed", at: this.#now(), epoch, worker: request.worker,
         ...(request.codeVersion && { codeVersion: request.codeVersion }) });
       run.row = { ...run.row, owner: request.worker, epoch, state: "running", readyAt: null, asOf: head,
         startedAt: run.row.startedAt ?? this.#now() };
@@ -87,11 +94,13 @@ class MemoryStore implements Store {
   }
 
   async owned(worker: string): Promise<readonly { readonly runId: string; readonly epoch: number }[]> {
-    return [...this.#runs.values()].filter(({ row }) => row.owner === worker).map(({ row }) => ({ runId: row.runId, epoch: row.epoch }));
+    return [...this.#runs.values()].filter(({ row }) => row.owner === worker).map(({ row }) =>
+      ({ runId: row.runId, epoch: row.epoch }));
   }
 
   async due(worker: string): Promise<readonly { readonly runId: string; readonly mailHead: number }[]> {
-    return [...this.#runs.values()].filter(({ row }) => row.owner === worker && row.readyAt !== null && row.readyAt <= this.#now())
+    return [...this.#runs.values()].filter(({ row }) => row.owner === worker && row.readyAt !== null
+      && row.readyAt <= this.#now())
       .map((run) => {
         run.row = { ...run.row, readyAt: null };
         return { runId: run.row.runId, mailHead: run.row.mailHead };
@@ -107,7 +116,8 @@ class MemoryStore implements Store {
     run.mail.push({ runId: mail.runId, n, dedupe: mail.dedupe, kind: mail.kind, payload: mail.payload });
     if (mail.control) run.controlHead = n;
     const asleep = (run.row.state === "paused" || run.row.parked !== null) && !mail.control;
-    run.row = { ...run.row, mailHead: n, readyAt: asleep ? run.row.readyAt : Math.min(run.row.readyAt ?? Infinity, this.#now()) };
+    run.row = { ...run.row, mailHead: n, readyAt: asleep ? run.row.readyAt
+      : Math.min(run.row.readyAt ?? Infinity, this.#now()) };
     this.#wake(mail.runId);
     return "ok";
   }
@@ -128,11 +138,14 @@ class MemoryStore implements Store {
   async retire(worker: string): Promise<void> { this.#workers.delete(worker) }
   guardLease(): undefined { return undefined }
   async workers(): Promise<readonly WorkerInfo[]> {
-    return [...this.#workers].map(([worker, { until, pools, info }]) => ({ worker, leaseUntil: until, alive: this.#alive(worker), pools, info }));
+    return [...this.#workers].map(([worker, { until, pools, info }]) =>
+      ({ worker, leaseUntil: until, alive: this.#alive(worker), pools, info }));
   }
 
-  async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string; readonly state: RunState }[]> {
-    const lost = [...this.#runs.values()].filter(({ row }) => row.owner !== null && !this.#alive(row.owner)).slice(0, limit);
+  async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string;
+    readonly state: RunState }[]> {
+    const lost = [...this.#runs.values()].filter(({ row }) => row.owner !== null && !this.#alive(row.owner)).slice(0,
+      limit);
     return lost.map((run) => {
       const crashes = run.row.crashes + 1;
       this.#lose(run, sweepId, crashes, crashes >= maxCrashes);
@@ -143,7 +156,8 @@ class MemoryStore implements Store {
   async recover(sweepId: string): Promise<number> {
     this.#workers.clear();
     const held = [...this.#runs.values()].filter(({ row }) => row.owner !== null);
-    for (const run of held) { this.#lose(run, sweepId, run.row.crashes, false); run.row = { ...run.row, readyAt: this.#now() } }
+    for (const run of held) { this.#lose(run, sweepId, run.row.crashes, false);
+      run.row = { ...run.row, readyAt: this.#now() } }
     return held.length;
   }
 
@@ -152,7 +166,8 @@ class MemoryStore implements Store {
     return run && this.#seen(run);
   }
   async listRuns(filter: RunFilter): Promise<readonly RunRow[]> {
-    return [...this.#runs.values()].filter(({ row }) => matches(row, filter)).sort((a, b) => a.row.runId < b.row.runId ? 1 : -1)
+    return [...this.#runs.values()].filter(({ row }) => matches(row, filter)).sort((a, b) => a.row.runId < b.row.runId
+      ? 1 : -1)
       .slice(0, Math.min(1000, filter.limit ?? 100)).map((run) => this.#seen(run));
   }
 
@@ -164,15 +179,18 @@ class MemoryStore implements Store {
     for (const { hash, text } of payloads) this.#payloads.set(hash, text);
   }
   async getPayloads(hashes: readonly string[]): Promise<readonly { readonly hash: string; readonly text: string }[]> {
-    return hashes.flatMap((hash) => { const text = this.#payloads.get(hash); return text === undefined ? [] : [{ hash, text }] });
+    return hashes.flatMap((hash) => { const text = this.#payloads.get(hash); return text === undefined ? []
+      : [{ hash, text }] });
   }
-  async putSources(version: SourceVersion, files: readonly { readonly hash: string; readonly text: string }[]): Promise<void> {
+  async putSources(version: SourceVersion, files: readonly { readonly hash: string;
+    readonly text: string }[]): Promise<void> {
     this.#sources.set(version.codeVersion, version);
     for (const { hash, text } of files) this.#files.set(hash, text);
   }
   async getSources(codeVersion: string): Promise<{ readonly [path: string]: string } | undefined> {
     const version = this.#sources.get(codeVersion);
-    return version && Object.fromEntries(Object.entries(version.files).map(([path, hash]) => [path, this.#files.get(hash) ?? ""]));
+    return version
+      && Object.fromEntries(Object.entries(version.files).map(([path, hash]) => [path, this.#files.get(hash) ?? ""]));
   }
 
   async listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> {
@@ -183,7 +201,8 @@ class MemoryStore implements Store {
   async size(): Promise<StoreSize> {
     const rows = [...this.#runs.values()].flatMap((run) => run.history);
     const bytes = rows.reduce((sum, row) => sum + row.events.length, 0);
-    return { bytes, tables: [{ name: "runs", rows: this.#runs.size, bytes: 0 }, { name: "history", rows: rows.length, bytes }] };
+    return { bytes, tables: [{ name: "runs", rows: this.#runs.size, bytes: 0 },
+      { name: "history", rows: rows.length, bytes }] };
   }
   async reset(): Promise<void> {
     for (const kept of [this.#runs, this.#keys, this.#logs, this.#payloads, this.#sources, this.#files]) kept.clear();
@@ -229,7 +248,8 @@ class MemoryStore implements Store {
     const mailRead = change.mailRead ?? row.mailRead, over = TERMINAL_STATES.includes(state);
     const heard = parked !== null || state === "paused" ? run.controlHead : row.mailHead;
     const readyAt = over ? null : heard > mailRead ? this.#now() : change.release ? change.wakeAt ?? null : row.readyAt;
-    run.row = { ...row, state, parked, mailRead, readyAt, asOf: last.firstSeq + last.count - 1, crashes: change.crashes ?? row.crashes,
+    run.row = { ...row, state, parked, mailRead, readyAt, asOf: last.firstSeq + last.count - 1, crashes: change.crashes
+      ?? row.crashes,
       owner: change.release ? null : row.owner, endedAt: over ? this.#now() : row.endedAt };
     if (change.excludeVersion !== undefined) run.notVersions.push(change.excludeVersion);
     if (change.release && !over) this.#wake(change.runId);
@@ -245,20 +265,25 @@ class MemoryStore implements Store {
   #lose(run: Run, appendId: string, crashes: number, park: boolean): void {
     const epoch = run.row.epoch + 1, at = this.#now();
     const asOf = this.#addRow(run, appendId, epoch, park
-      ? { type: "RunParked", at, code: "QUARANTINED", message: `its worker died ${crashes} times without progress`, epoch }
+      ? { type: "RunParked", at, code: "QUARANTINED", message: `its worker died ${crashes} times without progress`,
+        epoch }
       : { type: "RunLost", at, epoch, ...(run.row.owner !== null && { worker: run.row.owner }) });
-    run.row = { ...run.row, owner: null, epoch, crashes, asOf, state: park ? "parked" : "pending", parked: park ? "QUARANTINED" : run.row.parked,
+    run.row = { ...run.row, owner: null, epoch, crashes, asOf, state: park ? "parked" : "pending", parked: park
+      ? "QUARANTINED" : run.row.parked,
       readyAt: park ? null : at + Math.min(300_000, 1000 * 2 ** Math.max(0, crashes - 1)) };
   }
 }
 
 function newRow(run: NewRun, now: number): Run["row"] {
   const mine = run.worker !== undefined, later = run.readyAt !== undefined && run.readyAt > now;
-  return { runId: run.runId, workflow: run.workflow, name: run.name, state: mine ? "running" : later ? "scheduled" : "pending",
-    asOf: run.count, epoch: mine ? 1 : 0, owner: run.worker ?? null, crashes: 0, readyAt: mine ? null : run.readyAt ?? now, parked: null,
+  return { runId: run.runId, workflow: run.workflow, name: run.name, state: mine ? "running" : later ? "scheduled"
+    : "pending",
+    asOf: run.count, epoch: mine ? 1 : 0, owner: run.worker ?? null, crashes: 0, readyAt: mine ? null : run.readyAt
+      ?? now, parked: null,
     mailHead: 0, mailRead: 0, pool: run.pool, priority: run.priority, tags: run.tags, codeVersion: run.codeVersion,
     file: run.file ?? null, idempotencyKey: run.idempotencyKey ?? null, scriptKey: run.scriptKey ?? null,
-    parentId: run.parentId ?? null, rootId: run.rootId ?? null, createdAt: now, startedAt: mine ? now : null, endedAt: null };
+    parentId: run.parentId ?? null, rootId: run.rootId ?? null, createdAt: now, startedAt: mine ? now : null,
+      endedAt: null };
 }
 
 function matches(row: Run["row"], filter: RunFilter): boolean {

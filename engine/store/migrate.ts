@@ -33,7 +33,8 @@ async function pending(driver: MigrationDriver, known: readonly Migration[]): Pr
   const [there] = await driver.query(`select to_regclass('${SCHEMA}.migrations') is not null as there`);
   if (there?.["there"] !== true) {
     await driver.exec(`begin; select pg_advisory_xact_lock(${LOCK}); create schema if not exists ${SCHEMA};
-      create table if not exists ${SCHEMA}.migrations (number integer primary key, name text not null, checksum text not null,
+      create table if not exists ${SCHEMA}.migrations (number integer primary key, name text not null,
+        checksum text not null,
       at timestamptz not null default clock_timestamp()); commit;`);
   }
   const applied = await driver.query(`select number, checksum from ${SCHEMA}.migrations order by number`);

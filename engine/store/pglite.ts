@@ -18,7 +18,8 @@ export type Answer = { readonly id: number; readonly rows: readonly Row[] }
 
 /** @param options.durability "process" survives kill -9; "power" also a power cut, at 0.5 ms per group commit
  *  @throws STORE_LOCKED, STORE_READ_ONLY, STORE_OPEN_FAILED, DISK_FULL, SCHEMA_NEWER */
-export async function openPgliteStore(directory: string, options: { readonly durability?: "process" | "power" } = {}): Promise<Store> {
+export async function openPgliteStore(directory: string, options: { readonly durability?: "process" | "power" } =
+  {}): Promise<Store> {
   const path = resolve(directory);
   prepareDirectory(path);
   const unlock = await lockDirectory(path);
@@ -33,15 +34,18 @@ export async function openPgliteStore(directory: string, options: { readonly dur
 
 function prepareDirectory(path: string): void {
   try {
-    if (existsSync(path) && !statSync(path).isDirectory()) throw new StoreError("STORE_OPEN_FAILED", `${path} is not a directory`, "none");
+    if (existsSync(path) && !statSync(path).isDirectory()) throw new StoreError("STORE_OPEN_FAILED",
+      `${path} is not a directory`, "none");
     mkdirSync(path, { recursive: true });
     accessSync(path, constants.W_OK);
     readdirSync(path);
   } catch (error) {
     if (error instanceof StoreError) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const ours = code === "ENOSPC" ? "DISK_FULL" : /EACCES|EPERM|EROFS/.test(code) ? "STORE_READ_ONLY" : "STORE_OPEN_FAILED";
-    throw new StoreError(ours, `the directory ${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`, "none");
+    const ours = code === "ENOSPC" ? "DISK_FULL" : /EACCES|EPERM|EROFS/.test(code) ? "STORE_READ_ONLY"
+      : "STORE_OPEN_FAILED";
+    throw new StoreError(ours,
+      `the directory ${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`, "none");
   }
 }
 
@@ -62,12 +66,16 @@ class PgliteDriver implements SqlDriver {
     this.#unlock = unlock;
     this.#worker = new Worker(new URL("pglite-thread.js", BUILT), { workerData: { data }, stdout: true, stderr: true });
     this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
-    this.#worker.on("error", (error) => this.#die(new StoreError("STORE_OPEN_FAILED", `the embedded database stopped: ${error.message}`, "unknown")));
-    this.#worker.on("exit", () => this.#die(new StoreError("STORE_UNAVAILABLE", "the embedded database has ended", "unknown")));
+    this.#worker.on("error",
+      (error) => this.#die(new StoreError("STORE_OPEN_FAILED", `the embedded database stopped: ${error.message}`,
+        "unknown")));
+    this.#worker.on("exit",
+      () => this.#die(new StoreError("STORE_UNAVAILABLE", "the embedded database has ended", "unknown")));
   }
 
   async open(): Promise<void> {
-    await migrate({ exec: async (exec) => { await this.#send({ exec }) }, query: (text) => this.#send({ text, params: [], sync: false }) });
+    await migrate({ exec: async (exec) => { await this.#send({ exec }) },
+      query: (text) => this.#send({ text, params: [], sync: false }) });
   }
 
   query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]> {
@@ -87,7 +95,8 @@ class PgliteDriver implements SqlDriver {
   }
 
   /** The thread keeps the process alive only while it owes an answer. */
-  #send(ask: { exec: string } | { text: string; params: readonly unknown[]; sync: boolean } | { close: true }): Promise<readonly Row[]> {
+  #send(ask: { exec: string } | { text: string; params: readonly unknown[];
+    sync: boolean } | { close: true }): Promise<readonly Row[]> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
@@ -114,6 +123,7 @@ class PgliteDriver implements SqlDriver {
 
 /** What PGlite said, as ours. One process and no network: what fails has not been committed. */
 function fromDatabase({ message, code }: { readonly message: string; readonly code?: string }): StoreError {
-  if (code === "53100" || /no space left|ENOSPC/i.test(message)) return new StoreError("DISK_FULL", `the disk is full: ${message}`, "none", code);
+  if (code === "53100" || /no space left|ENOSPC/i.test(message)) return new StoreError("DISK_FULL",
+    `the disk is full: ${message}`, "none", code);
   return new StoreError(code === undefined ? "STORE_OPEN_FAILED" : "STORE_FAILED", message, "none", code);
 }

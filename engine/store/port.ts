@@ -173,7 +173,8 @@ export interface Store {
   readonly location: string;
 
   create(run: NewRun): Promise<CreateAnswer>;
-  /** Rows of many runs in one commit, at most one per run. Returns the run ids whose row landed; the rest were refused. */
+  /** Rows of many runs in one commit, at most one per run. Returns the run ids whose row landed; the rest were
+   *  refused. */
   append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]>;
   /** Who stands at these places? Asked after a refusal or an unknown outcome; nothing comes back for an empty place. */
   standing(places: readonly { readonly runId: string; readonly firstSeq: number }[]):
@@ -200,7 +201,8 @@ export interface Store {
   /** Ends a lease at once: the worker goes. */
   retire(worker: string): Promise<void>;
   workers(): Promise<readonly WorkerInfo[]>;
-  /** Every run whose owner has no live lease becomes ready (crashes + 1, backoff) or parked QUARANTINED at maxCrashes. */
+  /** Every run whose owner has no live lease becomes ready (crashes + 1, backoff) or parked QUARANTINED at
+   *  maxCrashes. */
   sweep(maxCrashes: number, limit: number, sweepId: string):
     Promise<readonly { readonly runId: string; readonly state: RunState }[]>;
   /** For the holder of an embedded directory: no other worker lives; end all leases and free their runs, uncounted. */
@@ -228,7 +230,8 @@ export interface Store {
 
 /** The next step for each failure of a database. */
 const HINTS: { readonly [code: string]: string } = {
-  STORE_LOCKED: "Wait for that process or end it; for several processes at once, set REPRISE_DATABASE_URL to postgres://...",
+  STORE_LOCKED: "Wait for that process or end it; for several processes at once, set REPRISE_DATABASE_URL to " +
+  "postgres://...",
   STORE_UNAVAILABLE: "Check that the server runs and that the address is right: reprise doctor",
   STORE_OPEN_FAILED: "Check the path: reprise config view",
   STORE_READ_ONLY: "Give the process the right to write there, or set REPRISE_DATABASE_URL to another directory.",
@@ -242,7 +245,8 @@ export class StoreError extends RepriseError {
   readonly outcome: "none" | "unknown";
   readonly sqlState: string | undefined;
   constructor(code: string, message: string, outcome: "none" | "unknown", sqlState?: string, cause?: unknown) {
-    super(code, message, HINTS[code] ?? "See what the database said, above.", cause === undefined ? undefined : { cause });
+    super(code, message, HINTS[code] ?? "See what the database said, above.", cause === undefined ? undefined
+      : { cause });
     this.name = "StoreError";
     this.outcome = outcome;
     this.sqlState = sqlState;

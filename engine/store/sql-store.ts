@@ -1,7 +1,8 @@
 /** The port over SQL: the same statements on every driver, arrays as JSON text. */
 import { statement } from "./statements.ts";
 import type {
-  AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post, PostAnswer, RunFilter, RunRow,
+  AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post,
+    PostAnswer, RunFilter, RunRow,
   RunState, SentMail, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
@@ -26,6 +27,7 @@ const CLAIM = "select * from claim_runs($1, $2, $3, $4::integer, $5::text::uuid,
 const POST = "select post_mail($1, $2, $3, $4, $5::boolean) as answer";
 const SWEEP = "select * from sweep_runs($1::integer, $2::integer, $3::text::uuid, $4::boolean)";
 
+/** The port, by SQL on a driver. */
 export class SqlStore implements Store {
   readonly #driver: SqlDriver;
   constructor(driver: SqlDriver) { this.#driver = driver }
@@ -40,11 +42,14 @@ export class SqlStore implements Store {
     return { result, runId: text(answer["run_id"]) };
   }
 
-  async append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]> {
+  async append(rows: readonly AppendRow[], changes: readonly Change[],
+    mail: readonly SentMail[]): Promise<readonly string[]> {
     const plain = changes.length === 0 && mail.length === 0, [only] = rows;
-    const landed = plain && rows.length === 1 && only?.notBefore === undefined ? await this.#driver.query(ONE, oneWire(only), "append")
+    const landed = plain && rows.length === 1 && only?.notBefore === undefined
+      ? await this.#driver.query(ONE, oneWire(only), "append")
       : plain ? await this.#driver.query(PLAIN, rowsWire(rows), "append")
-      : await this.#driver.query(APPEND, [...rowsWire(rows), JSON.stringify(changes.map(changeWire)), JSON.stringify(mail.map(mailWire))], "append");
+      : await this.#driver.query(APPEND, [...rowsWire(rows), JSON.stringify(changes.map(changeWire)),
+        JSON.stringify(mail.map(mailWire))], "append");
     for (const change of changes) if (change.release) this.#driver.hint(change.runId);
     return landed.map((row) => text(row["run_id"]));
   }
@@ -53,7 +58,8 @@ export class SqlStore implements Store {
     Promise<readonly { readonly runId: string; readonly firstSeq: number; readonly appendId: string }[]> {
     const wire = JSON.stringify(places.map(({ runId, firstSeq }) => ({ r: runId, s: firstSeq })));
     const rows = await this.#ask(statement("standing"), [wire]);
-    return rows.map((row) => ({ runId: text(row["run_id"]), firstSeq: number(row["first_seq"]), appendId: text(row["append_id"]) }));
+    return rows.map((row) =>
+      ({ runId: text(row["run_id"]), firstSeq: number(row["first_seq"]), appendId: text(row["append_id"]) }));
   }
 
   async read(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> {
@@ -63,17 +69,21 @@ export class SqlStore implements Store {
   }
 
   async claim(request: ClaimRequest): Promise<readonly Claimed[]> {
-    const rows = await this.#ask(CLAIM, [request.worker, JSON.stringify(request.pools), request.codeVersion, request.limit,
+    const rows =
+      await this.#ask(CLAIM, [request.worker, JSON.stringify(request.pools), request.codeVersion, request.limit,
       request.claimId, json(request.workflows), json(request.runs), request.evenIfNotReady ?? false]);
-    return rows.map((row) => ({ runId: text(row["run_id"]), workflow: text(row["workflow"]), epoch: number(row["epoch"]),
+    return rows.map((row) =>
+      ({ runId: text(row["run_id"]), workflow: text(row["workflow"]), epoch: number(row["epoch"]),
       head: number(row["head"]), mailHead: number(row["mail_head"]), crashes: number(row["crashes"]) }));
   }
 
   async owned(worker: string): Promise<readonly { readonly runId: string; readonly epoch: number }[]> {
-    return (await this.#ask(statement("owned"), [worker])).map((row) => ({ runId: text(row["run_id"]), epoch: number(row["epoch"]) }));
+    return (await this.#ask(statement("owned"), [worker])).map((row) =>
+      ({ runId: text(row["run_id"]), epoch: number(row["epoch"]) }));
   }
   async due(worker: string): Promise<readonly { readonly runId: string; readonly mailHead: number }[]> {
-    return (await this.#ask(statement("due"), [worker])).map((row) => ({ runId: text(row["run_id"]), mailHead: number(row["mail_head"]) }));
+    return (await this.#ask(statement("due"), [worker])).map((row) =>
+      ({ runId: text(row["run_id"]), mailHead: number(row["mail_head"]) }));
   }
   async post(mail: Post): Promise<PostAnswer> {
     const [row] = await this.#ask(POST, [mail.runId, mail.dedupe, mail.kind, mail.payload, mail.control ?? false]);
@@ -81,7 +91,8 @@ export class SqlStore implements Store {
     return text(row?.["answer"]) as PostAnswer; // the four words of post_mail
   }
   async mail(runId: string, after: number): Promise<readonly Mail[]> {
-    return (await this.#ask(statement("mail"), [runId, after])).map((row) => ({ runId, n: number(row["n"]), dedupe: text(row["dedupe"]),
+    return (await this.#ask(statement("mail"), [runId, after])).map((row) =>
+      ({ runId, n: number(row["n"]), dedupe: text(row["dedupe"]),
       kind: text(row["kind"]), payload: maybeText(row["payload"]) }));
   }
 
@@ -100,7 +111,8 @@ export class SqlStore implements Store {
       // Written by register() as a list of names and an object of plain values.
       pools: JSON.parse(text(row["pools"])) as string[], info: JSON.parse(text(row["info"])) as WorkerInfo["info"] }));
   }
-  async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string; readonly state: RunState }[]> {
+  async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string;
+    readonly state: RunState }[]> {
     const rows = await this.#ask(SWEEP, [maxCrashes, limit, sweepId, true]);
     for (const row of rows) this.#driver.hint(text(row["run_id"]));
     return rows.map((row) => ({ runId: text(row["run_id"]), state: stateOf(row) }));
@@ -117,7 +129,9 @@ export class SqlStore implements Store {
   listRuns(filter: RunFilter): Promise<readonly RunRow[]> { return this.#list(filter, null) }
 
   async writeLogs(lines: readonly LogLine[]): Promise<void> {
-    const wire = lines.map((line) => ({ r: line.runId, s: line.seq, t: line.at, l: line.level, m: withoutNul(line.message), k: line.key,
+    const wire =
+      lines.map((line) =>
+        ({ r: line.runId, s: line.seq, t: line.at, l: line.level, m: withoutNul(line.message), k: line.key,
       n: line.attempt, d: line.data === undefined ? undefined : withoutNul(line.data) }));
     await this.#ask(statement("write-logs"), [JSON.stringify(wire)]);
   }
@@ -125,7 +139,8 @@ export class SqlStore implements Store {
     return (await this.#ask(statement("read-logs"), [runId])).map((row) => ({
       runId, seq: number(row["seq"]), at: number(row["at"]), message: text(row["message"]),
       level: text(row["level"]) as LogLine["level"], // as writeLogs() stored it
-      ...(row["key"] !== null && { key: text(row["key"]) }), ...(row["attempt"] !== null && { attempt: number(row["attempt"]) }),
+      ...(row["key"] !== null && { key: text(row["key"]) }),
+        ...(row["attempt"] !== null && { attempt: number(row["attempt"]) }),
       ...(row["data"] !== null && { data: text(row["data"]) }),
     }));
   }
@@ -136,13 +151,15 @@ export class SqlStore implements Store {
     const rows = await this.#ask(statement("get-payloads"), [JSON.stringify(hashes)]);
     return rows.map((row) => ({ hash: text(row["hash"]), text: text(row["text"]) }));
   }
-  async putSources(version: SourceVersion, files: readonly { readonly hash: string; readonly text: string }[]): Promise<void> {
+  async putSources(version: SourceVersion, files: readonly { readonly hash: string;
+    readonly text: string }[]): Promise<void> {
     await this.#ask(statement("put-files"), [JSON.stringify(files)]);
     await this.#ask(statement("put-sources"), [version.codeVersion, JSON.stringify(version.files)]);
   }
   async getSources(codeVersion: string): Promise<{ readonly [path: string]: string } | undefined> {
     const rows = await this.#ask(statement("get-sources"), [codeVersion]);
-    return rows.length === 0 ? undefined : Object.fromEntries(rows.map((row) => [text(row["path"]), text(row["text"])]));
+    return rows.length === 0 ? undefined
+      : Object.fromEntries(rows.map((row) => [text(row["path"]), text(row["text"])]));
   }
 
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> { return this.#driver.listen(wake) }
@@ -158,8 +175,10 @@ export class SqlStore implements Store {
   #ask(query: string, params: readonly unknown[]): Promise<readonly Row[]> { return this.#driver.query(query, params) }
 
   async #list(filter: RunFilter, runId: string | null): Promise<readonly RunRow[]> {
-    const rows = await this.#ask(statement("list-runs"), [json(filter.states), filter.workflow ?? null, filter.tag ?? null,
-      filter.name ?? null, filter.idempotencyKey ?? null, filter.scriptKey ?? null, filter.idPrefix ?? null, filter.parked ?? null,
+    const rows =
+      await this.#ask(statement("list-runs"), [json(filter.states), filter.workflow ?? null, filter.tag ?? null,
+      filter.name ?? null, filter.idempotencyKey ?? null, filter.scriptKey ?? null, filter.idPrefix ?? null,
+        filter.parked ?? null,
       filter.before ?? null, Math.min(1000, filter.limit ?? 100), runId]);
     return rows.map(runRow);
   }
@@ -167,38 +186,48 @@ export class SqlStore implements Store {
 
 /** The rows as a list, and their events as lines. */
 function rowsWire(rows: readonly AppendRow[]): readonly [string, string] {
-  return [JSON.stringify(rows.map((row) => ({ r: row.runId, s: row.firstSeq, c: row.count, a: row.appendId, e: row.epoch,
+  return [JSON.stringify(
+    rows.map((row) => ({ r: row.runId, s: row.firstSeq, c: row.count, a: row.appendId, e: row.epoch,
     pf: row.previousSeq, nb: row.notBefore }))), rows.map((row) => row.events).join("\n")];
 }
 function oneWire(row: AppendRow | undefined): readonly unknown[] {
-  return row === undefined ? [] : [row.runId, row.firstSeq, row.count, row.appendId, row.epoch, row.events, row.previousSeq];
+  return row === undefined ? [] : [row.runId, row.firstSeq, row.count, row.appendId, row.epoch, row.events,
+    row.previousSeq];
 }
 function changeWire(change: Change): object {
-  return { r: change.runId, st: change.state, rel: change.release ?? false, wk: change.wakeAt, ml: change.mailRead, cr: change.crashes,
+  return { r: change.runId, st: change.state, rel: change.release ?? false, wk: change.wakeAt, ml: change.mailRead,
+    cr: change.crashes,
     pk: change.parked ?? undefined, up: change.parked === null, nv: change.excludeVersion };
 }
 function mailWire(mail: SentMail): object {
   return { f: mail.from, to: mail.runId, k: mail.dedupe, kd: mail.kind, v: mail.payload, ct: mail.control ?? false };
 }
-function json(list: readonly string[] | undefined): string | null { return list === undefined ? null : JSON.stringify(list) }
+function json(list: readonly string[] | undefined): string | null { return list === undefined ? null
+  : JSON.stringify(list) }
 /** PostgreSQL's text has no NUL; in a log line it is worth nothing. */
 function withoutNul(line: string): string { return line.replaceAll("\0", "\\0").replaceAll("\\u0000", "\\\\0") }
 
 function runRow(row: Row): RunRow {
   return {
-    runId: text(row["run_id"]), workflow: text(row["workflow"]), name: text(row["name"]), state: stateOf(row), asOf: number(row["as_of"]),
-    epoch: number(row["epoch"]), owner: maybeText(row["owner"]), ownerAlive: row["owner_alive"] === true, crashes: number(row["crashes"]),
+    runId: text(row["run_id"]), workflow: text(row["workflow"]), name: text(row["name"]), state: stateOf(row),
+      asOf: number(row["as_of"]),
+    epoch: number(row["epoch"]), owner: maybeText(row["owner"]), ownerAlive: row["owner_alive"] === true,
+      crashes: number(row["crashes"]),
     readyAt: maybeNumber(row["ready_at"]), parked: maybeText(row["parked"]), mailHead: number(row["mail_head"]),
     mailRead: number(row["mail_read"]), pool: text(row["pool"]), priority: number(row["priority"]),
     tags: JSON.parse(text(row["tags"])) as string[], // written by create() as a list of names
-    codeVersion: text(row["code_version"]), file: maybeText(row["file"]), idempotencyKey: maybeText(row["idempotency_key"]),
+    codeVersion: text(row["code_version"]), file: maybeText(row["file"]),
+      idempotencyKey: maybeText(row["idempotency_key"]),
     scriptKey: maybeText(row["script_key"]), parentId: maybeText(row["parent_id"]), rootId: maybeText(row["root_id"]),
-    createdAt: number(row["created_at"]), startedAt: maybeNumber(row["started_at"]), endedAt: maybeNumber(row["ended_at"]),
+    createdAt: number(row["created_at"]), startedAt: maybeNumber(row["started_at"]),
+      endedAt: maybeNumber(row["ended_at"]),
   };
 }
 
 function stateOf(row: Row): RunState { return text(row["state"]) as RunState } // only our own statements write it
 function text(value: unknown): string { return String(value) }
-function maybeText(value: unknown): string | null { return value === null || value === undefined ? null : String(value) }
+function maybeText(value: unknown): string | null { return value === null || value === undefined ? null
+  : String(value) }
 function number(value: unknown): number { return Number(value) }
-function maybeNumber(value: unknown): number | null { return value === null || value === undefined ? null : Number(value) }
+function maybeNumber(value: unknown): number | null { return value === null || value === undefined ? null
+  : Number(value) }

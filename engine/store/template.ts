@@ -10,7 +10,8 @@ import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { schemaKey } from "./migrate.ts";
 import { BUILT } from "./statements.ts";
 
-interface Index { readonly key: string; readonly folders: readonly string[]; readonly files: readonly (readonly [string, number])[] }
+interface Index { readonly key: string; readonly folders: readonly string[];
+  readonly files: readonly (readonly [string, number])[] }
 
 const FILE = fileURLToPath(new URL("template.br", BUILT));
 
@@ -21,7 +22,8 @@ export function templateKey(): string {
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
     // Every package.json has a name and a version.
-    const { name, version } = existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")) as { name?: string; version?: string } : {};
+    const { name, version } = existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")) as { name?: string;
+      version?: string } : {};
     if (name === "@electric-sql/pglite") return `${version}+${schemaKey()}`;
   }
   return schemaKey();
@@ -48,7 +50,9 @@ export function packTemplate(data: string): void {
   const index = Buffer.from(JSON.stringify({ key: templateKey(), folders, files } satisfies Index));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(index.length);
-  const body = brotliCompressSync(Buffer.concat(parts), { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } });
+  const body =
+    brotliCompressSync(Buffer.concat(parts),
+      { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } });
   writeFileSync(FILE, Buffer.concat([length, index, body]));
 }
 
@@ -71,5 +75,6 @@ export function unpackTemplate(data: string): void {
 function readIndex(packed: Buffer): Index | undefined {
   if (packed.length < 4) return undefined;
   // Written by packTemplate.
-  try { return JSON.parse(packed.subarray(4, 4 + packed.readUInt32LE(0)).toString()) as Index } catch { return undefined }
+  try { return JSON.parse(packed.subarray(4, 4 + packed.readUInt32LE(0)).toString()) as Index } catch {
+    return undefined }
 }

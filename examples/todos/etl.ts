@@ -9,7 +9,8 @@ interface Row { owner: number; number: number; text: string; done: boolean }
 const ledger = process.env["LEDGER"];
 function effect(what: string): void { if (ledger) appendFileSync(ledger, `${what}\n`) }
 
-const extract = task("extract", { retries: 3, retryDelay: exponential("200ms") }, async (url: string): Promise<Todo[]> => {
+const extract = task("extract", { retries: 3, retryDelay: exponential("200ms") },
+  async (url: string): Promise<Todo[]> => {
   effect("extract");
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
@@ -40,4 +41,5 @@ export const todosEtl = workflow("todos-etl", { input: z.object({ url: z.url(), 
     return { written, done: rows.filter((row) => row.done).length };
   });
 
-console.log(JSON.stringify(await todosEtl({ url: process.env["TODOS_URL"] ?? "", folder: process.env["OUT"] ?? "out" })));
+console.log(
+  JSON.stringify(await todosEtl({ url: process.env["TODOS_URL"] ?? "", folder: process.env["OUT"] ?? "out" })));

@@ -8,15 +8,19 @@ import { exitCodeOf, out, outJson, sayError, table, type Style } from "./output.
 /** The version in our package.json. */
 export function packageVersion(): string {
   // Our own manifest: it has a version.
-  const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string };
+  const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+    version: string };
   return manifest.version;
 }
 
+/** `reprise version`, `config view`, `doctor`. */
 export function addAbout(program: Command): void {
-  program.command("version").description("versions of this package, node and the database").option("--json").action((style: Style) => {
+  program.command("version").description("versions of this package, node and the database").option("--json").action(
+    (style: Style) => {
     const about = { reprise: packageVersion(), node: process.version, platform: `${process.platform}-${process.arch}`,
       database: kindOf(databaseSetting().value) };
-    if (style.json) outJson(about); else out(Object.entries(about).map(([name, value]) => `${name.padEnd(9)} ${value}`).join("\n"));
+    if (style.json) outJson(about);
+      else out(Object.entries(about).map(([name, value]) => `${name.padEnd(9)} ${value}`).join("\n"));
   });
   const config = program.command("config").description("what is configured");
   config.command("view").description("each value and where it came from").option("--json").action((style: Style) => {
@@ -39,12 +43,14 @@ interface Finding { readonly what: string; readonly ok: boolean; readonly detail
 async function doctor(style: Style): Promise<void> {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const findings: Finding[] = [
-    { what: "node", ok: major > 20 || (major === 20 && minor >= 19), detail: `${process.version} (needed: 20.19 or newer)` },
+    { what: "node", ok: major > 20 || (major === 20 && minor >= 19),
+      detail: `${process.version} (needed: 20.19 or newer)` },
     { what: "package", ok: true, detail: packageRoot() },
   ];
   let failure: unknown;
   try {
-    const seen = await withEngine("none", async (engine) => `${engine.store.kind} at ${engine.store.location} answers; clock ${
+    const seen =
+      await withEngine("none", async (engine) => `${engine.store.kind} at ${engine.store.location} answers; clock ${
       new Date(await engine.store.now()).toISOString()}`);
     findings.push({ what: "database", ok: true, detail: seen });
   } catch (error) {

@@ -6,13 +6,15 @@ import { databaseSetting, withoutPassword } from "../config.ts";
 import { withEngine } from "./open.ts";
 import { out, outJson, say, table, type Style } from "./output.ts";
 
+/** `reprise db ...`. */
 export function addDb(program: Command): void {
   const db = program.command("db").description("the database that keeps the runs");
   db.command("migrate").description("bring the tables up to date").option("--json").action(async (style: Style) => {
     const status = await withEngine("none", (engine) => engine.store.size()); // opening migrates
     if (style.json) outJson({ migrated: true, tables: status.tables.length }); else out("The tables are up to date.");
   });
-  db.command("status").description("where it is, and whether it answers").option("--json").action(async (style: Style) => {
+  db.command("status").description("where it is, and whether it answers").option("--json").action(
+    async (style: Style) => {
     const { value, from } = databaseSetting();
     const status = await withEngine("none", async (engine) => ({
       kind: engine.store.kind, location: engine.store.location, from, runs: (await engine.store.size()).tables
@@ -24,7 +26,8 @@ export function addDb(program: Command): void {
   db.command("size").description("bytes and rows by table").option("--json").action(async (style: Style) => {
     const size = await withEngine("none", (engine) => engine.store.size());
     if (style.json) outJson(size);
-    else out(table(["TABLE", "ROWS", "BYTES"], [...size.tables.map(({ name, rows, bytes }) => [name, String(rows), String(bytes)]),
+    else out(table(["TABLE", "ROWS", "BYTES"],
+      [...size.tables.map(({ name, rows, bytes }) => [name, String(rows), String(bytes)]),
       ["total", "", String(size.bytes)]]));
   });
   db.command("verify").description("rebuild every run from its history and compare").option("--json")
@@ -35,7 +38,8 @@ export function addDb(program: Command): void {
 
 async function verify(style: Style): Promise<void> {
   const { checked, wrong } = await withEngine("none", verifyAll);
-  if (style.json) outJson({ checked, wrong }); else out(`${checked} runs rebuilt from their histories, ${wrong.length} differ`);
+  if (style.json) outJson({ checked, wrong });
+    else out(`${checked} runs rebuilt from their histories, ${wrong.length} differ`);
   for (const line of style.json ? [] : wrong) say(line);
   if (wrong.length > 0) throw new RepriseError("PROJECTION_DIFFERS", `${wrong.length} runs differ from their histories`,
     "Restore them from a backup and report it: this is a defect of the engine or of the disk.");
@@ -64,7 +68,8 @@ async function differs(engine: RunEngine, row: RunRow): Promise<string | undefin
     for (const event of events.slice(0, row.asOf)) fold.apply(event);
     if (fold.view.workflow !== row.workflow) return `workflow is ${row.workflow}, history says ${fold.view.workflow}`;
     const over = TERMINAL_STATES.includes(row.state), overInHistory = TERMINAL_STATES.includes(fold.view.state);
-    if (over !== overInHistory || (over && row.state !== fold.view.state)) return `state is ${row.state}, history says ${fold.view.state}`;
+    if (over !== overInHistory
+      || (over && row.state !== fold.view.state)) return `state is ${row.state}, history says ${fold.view.state}`;
     if (over && events.length !== row.asOf) return `events follow the end at ${row.asOf}`;
     return undefined;
   } catch (error) { return error instanceof Error ? error.message : String(error) }
@@ -73,7 +78,8 @@ async function differs(engine: RunEngine, row: RunRow): Promise<string | undefin
 async function reset(yes: boolean): Promise<void> {
   const { value } = databaseSetting();
   if (!yes) {
-    if (!process.stdin.isTTY) throw new RepriseError("USAGE", "db reset deletes every run and nobody is there to confirm", "Add --yes.");
+    if (!process.stdin.isTTY) throw new RepriseError("USAGE",
+      "db reset deletes every run and nobody is there to confirm", "Add --yes.");
     const prompt = createInterface({ input: process.stdin, output: process.stderr });
     const answer = await prompt.question(`Delete every run in ${withoutPassword(value)}? Type yes: `);
     prompt.close();

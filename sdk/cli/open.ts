@@ -2,16 +2,19 @@
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunRow, type WorkflowSpec } from "../../engine/index.ts";
+import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunRow,
+  type WorkflowSpec } from "../../engine/index.ts";
 import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
 import { definedWorkflows, setLoading, workflowNames, workflowSpec } from "../registry.ts";
 import { loadUserModules } from "../user-modules.ts";
 
 /** Runs `work` with an engine on the configured database, and closes it. */
-export async function withEngine<T>(claims: "all" | "own" | "none", work: (engine: RunEngine) => Promise<T>): Promise<T> {
+export async function withEngine<T>(claims: "all" | "own" | "none",
+  work: (engine: RunEngine) => Promise<T>): Promise<T> {
   const engine = await openRunEngine({
-    database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(), claims,
+    database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(),
+      claims,
   });
   try { return await work(engine) } finally { await engine.close(30_000) }
 }
@@ -48,11 +51,14 @@ export async function codeOf(row: RunRow, files: readonly string[] = []): Promis
   const found = workflowSpec(row.workflow);
   if (found !== undefined) return found;
   const loaded = definedWorkflows().map(({ name }) => name).join(", ") || "none";
-  throw new RepriseError("WORKFLOW_NOT_LOADED", `run '${row.name}' is of workflow '${row.workflow}', which no loaded file ` +
-    `defines (recorded file: ${row.file ?? "unknown"}; loaded workflows: ${loaded})`, "Name its file on the command line.");
+  throw new RepriseError("WORKFLOW_NOT_LOADED",
+    `run '${row.name}' is of workflow '${row.workflow}', which no loaded file ` +
+    `defines (recorded file: ${row.file ?? "unknown"}; loaded workflows: ${loaded})`,
+      "Name its file on the command line.");
 }
 
-/** A run by id, unique id prefix, run name, own id, `-1` (the last) or `@failed`. @throws RUN_NOT_FOUND, AMBIGUOUS_RUN */
+/** A run by id, unique id prefix, run name, own id, `-1` (the last) or `@failed`. @throws RUN_NOT_FOUND,
+ *  AMBIGUOUS_RUN */
 export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow> {
   if (/^-\d+$/.test(wanted)) {
     const back = -Number(wanted);
@@ -71,7 +77,8 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
 
 function one(rows: readonly RunRow[], wanted: string): RunRow {
   const [first, second] = rows;
-  if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`, "List them: reprise runs ls");
+  if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`,
+    "List them: reprise runs ls");
   if (second !== undefined) throw new RepriseError("AMBIGUOUS_RUN",
     `'${wanted}' could be ${first.runId} (${first.name}) or ${second.runId} (${second.name})`, "Give more of the id.");
   return first;

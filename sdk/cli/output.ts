@@ -40,10 +40,14 @@ export function when(at: number | null): string {
 }
 
 const EXITS: { readonly [code: string]: number } = {
-  USAGE: 2, INPUT_INVALID: 2, INVALID_OPTION: 2, INVALID_NAME: 2, INVALID_DURATION: 2, INVALID_DATABASE: 2, INVALID_CONFIG: 2,
-  INVALID_RUN_NAME: 2, NO_SUCH_EVENT: 2, FILE_NOT_LOADED: 2, UNSERIALIZABLE: 2, REPLAY_DIVERGED: 3, NOT_DETERMINISTIC: 3,
-  RUN_NOT_FOUND: 4, FILE_NOT_FOUND: 4, WORKFLOW_NOT_LOADED: 4, STORE_LOCKED: 5, STORE_UNAVAILABLE: 5, STORE_READ_ONLY: 5,
-  STORE_OPEN_FAILED: 5, DISK_FULL: 5, HISTORY_CORRUPT: 1, RUN_CANCELLED: 6, CANCELLED: 6, TIMED_OUT: 6, RUN_EXISTS: 7, RUN_ENDED: 7,
+  USAGE: 2, INPUT_INVALID: 2, INVALID_OPTION: 2, INVALID_NAME: 2, INVALID_DURATION: 2, INVALID_DATABASE: 2,
+    INVALID_CONFIG: 2,
+  INVALID_RUN_NAME: 2, NO_SUCH_EVENT: 2, FILE_NOT_LOADED: 2, UNSERIALIZABLE: 2, REPLAY_DIVERGED: 3,
+    NOT_DETERMINISTIC: 3,
+  RUN_NOT_FOUND: 4, FILE_NOT_FOUND: 4, WORKFLOW_NOT_LOADED: 4, STORE_LOCKED: 5, STORE_UNAVAILABLE: 5,
+    STORE_READ_ONLY: 5,
+  STORE_OPEN_FAILED: 5, DISK_FULL: 5, HISTORY_CORRUPT: 1, RUN_CANCELLED: 6, CANCELLED: 6, TIMED_OUT: 6, RUN_EXISTS: 7,
+    RUN_ENDED: 7,
   AMBIGUOUS_RUN: 7, MIGRATION_NEEDED: 8, SCHEMA_NEWER: 8,
 };
 
@@ -66,7 +70,8 @@ export function sayError(error: unknown): void {
     if (error.cause instanceof Error && error.cause.stack !== undefined) say(dim(`  caused by ${error.cause.stack}`));
     if (error.hint !== "") say(`  ${error.hint}`);
     say(dim(`  ${error.docs}`));
-  } else if (error instanceof Error) say(`${red("error")} ${code === undefined ? "" : `${code}: `}${error.stack ?? error.message}`);
+  } else if (error instanceof Error) say(
+    `${red("error")} ${code === undefined ? "" : `${code}: `}${error.stack ?? error.message}`);
   else say(`${red("error")} ${String(error)}`);
 }
 

@@ -4,25 +4,31 @@ import type { Command } from "commander";
 import { rehearse, RepriseError, type Event, type RunEngine, type RunRow } from "../../engine/index.ts";
 import { codeOf, findRun, hasEnded, loadFile, withEngine } from "./open.ts";
 import { out, outJson, say, type Style } from "./output.ts";
-import { wholeNumber } from "./runs.ts";
+import { wholeNumber } from "./numbers.ts";
 
+/** `reprise replay` and `reprise check`. */
 export function addReplay(program: Command): void {
-  program.command("replay").argument("<run|file>", "a run, or an exported history").argument("[files...]", "files with the workflow")
+  program.command("replay").argument("<run|file>", "a run, or an exported history").argument("[files...]",
+    "files with the workflow")
     .description("replay a run against the code on disk, with no effect on anything")
     .option("--check", "only the verdict, as exit code 0 or 3").option("--json")
-    .action(async (wanted: string, files: string[], options: Style & { check?: boolean }) => { await replay(wanted, files, options) });
+    .action(async (wanted: string, files: string[], options: Style & { check?: boolean }) =>
+      { await replay(wanted, files, options) });
   program.command("check").argument("[files...]", "files with the workflows")
     .description("replay every open run, and a sample of ended ones, against the code on disk")
     .option("--workflow <name>").option("--sample <n>", "ended runs to replay too", wholeNumber, 20).option("--json")
-    .action(async (files: string[], options: Style & { workflow?: string; sample: number }) => { await check(files, options) });
+    .action(async (files: string[], options: Style & { workflow?: string; sample: number }) =>
+      { await check(files, options) });
 }
 
 async function replay(wanted: string, files: readonly string[], options: Style & { check?: boolean }): Promise<void> {
-  const { runId, name, workflow, events } = existsSync(wanted) ? await fromFile(wanted, files) : await fromStore(wanted, files);
+  const { runId, name, workflow, events } = existsSync(wanted) ? await fromFile(wanted, files)
+    : await fromStore(wanted, files);
   const found = await rehearse(runId, workflow, events);
   if (options.json) outJson({ run: runId, ...found });
   else if (found.ok && !options.check) out(`Run '${name}': ${events.length} events replayed, every decision the same` +
-    (found.decisions.length > 0 ? `; the code would go on with ${found.decisions.map((decision) => decision.key).join(", ")}` : ""));
+    (found.decisions.length > 0
+      ? `; the code would go on with ${found.decisions.map((decision) => decision.key).join(", ")}` : ""));
   if (!found.ok) throw diverged(name, found.diff);
 }
 
@@ -34,11 +40,13 @@ function diverged(name: string, diff: string | undefined): RepriseError {
 async function fromStore(wanted: string, files: readonly string[]): Promise<Recorded> {
   return withEngine("none", async (engine) => {
     const row = await findRun(engine, wanted);
-    return { runId: row.runId, name: row.name, workflow: await codeOf(row, files), events: await engine.history(row.runId) };
+    return { runId: row.runId, name: row.name, workflow: await codeOf(row, files),
+      events: await engine.history(row.runId) };
   });
 }
 interface Recorded {
-  readonly runId: string; readonly name: string; readonly workflow: Parameters<typeof rehearse>[1]; readonly events: readonly Event[];
+  readonly runId: string; readonly name: string; readonly workflow: Parameters<typeof rehearse>[1];
+    readonly events: readonly Event[];
 }
 
 async function fromFile(path: string, files: readonly string[]): Promise<Recorded> {
@@ -53,7 +61,8 @@ async function fromFile(path: string, files: readonly string[]): Promise<Recorde
   return { runId: run.runId, name: run.name, workflow: await codeOf(run, files), events };
 }
 
-interface Verdict { readonly run: string; readonly name: string; readonly workflow: string; readonly ok: boolean; readonly diff?: string }
+interface Verdict { readonly run: string; readonly name: string; readonly workflow: string; readonly ok: boolean;
+  readonly diff?: string }
 
 async function check(files: readonly string[], options: Style & { workflow?: string; sample: number }): Promise<void> {
   for (const file of files) await loadFile(file);
@@ -62,7 +71,8 @@ async function check(files: readonly string[], options: Style & { workflow?: str
   if (options.json) outJson({ checked: verdicts.length, unloaded, diverged: bad });
   else {
     out(`${verdicts.length} runs replayed, ${bad.length} diverged`);
-    if (unloaded > 0) say(`${unloaded} runs were left out: no file defines their workflow; name it on the command line`);
+    if (unloaded > 0) say(
+      `${unloaded} runs were left out: no file defines their workflow; name it on the command line`);
     for (const [diff, group] of grouped(bad)) out(`\n${group.length} ${group.length === 1 ? "run" : "runs"} ` +
       `(${group.slice(0, 3).map((verdict) => verdict.name).join(", ")}${group.length > 3 ? ", ..." : ""})\n${diff}`);
   }
@@ -75,12 +85,15 @@ async function checkAll(engine: RunEngine, files: readonly string[], options: { 
   const verdicts: Verdict[] = [];
   let unloaded = 0, sampled = 0, before: string | undefined;
   for (;;) {
-    const rows = await engine.list({ limit: 200, ...(options.workflow && { workflow: options.workflow }), ...(before && { before }) });
+    const rows =
+      await engine.list({ limit: 200, ...(options.workflow && { workflow: options.workflow }),
+        ...(before && { before }) });
     for (const row of rows) {
       if (hasEnded(row) && sampled++ >= options.sample) continue;
       try {
         const found = await rehearse(row.runId, await codeOf(row, files), await engine.history(row.runId));
-        verdicts.push({ run: row.runId, name: row.name, workflow: row.workflow, ok: found.ok, ...(found.diff && { diff: found.diff }) });
+        verdicts.push({ run: row.runId, name: row.name, workflow: row.workflow, ok: found.ok,
+          ...(found.diff && { diff: found.diff }) });
       } catch (error) {
         if (error instanceof RepriseError && error.code === "WORKFLOW_NOT_LOADED") unloaded++; else throw error;
       }

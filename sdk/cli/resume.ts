@@ -5,6 +5,7 @@ import { continueRun } from "../start.ts";
 import { codeOf, findRun, hasEnded, withEngine } from "./open.ts";
 import { outJson, say } from "./output.ts";
 
+/** `reprise resume`. */
 export function addResume(program: Command): void {
   program.command("resume").argument("[run]", "id, prefix, name, -1; all unfinished runs when left out")
     .argument("[files...]", "files that define the workflows, when the recorded ones have moved")
@@ -20,7 +21,8 @@ export function addResume(program: Command): void {
 
 interface Resumed { readonly run: string; readonly name: string; readonly result?: unknown; readonly error?: unknown }
 
-async function resumeAll(engine: RunEngine, wanted: string | undefined, files: readonly string[]): Promise<readonly Resumed[]> {
+async function resumeAll(engine: RunEngine, wanted: string | undefined,
+  files: readonly string[]): Promise<readonly Resumed[]> {
   const rows = wanted === undefined ? await unfinished(engine) : [await resumable(engine, wanted)];
   if (rows.length === 0) say("No run is unfinished.");
   return Promise.all(rows.map(async (row) => {

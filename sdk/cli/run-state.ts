@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import { decodeValue, openFold, RepriseError, type Event, type Payload, type RunView } from "../../engine/index.ts";
 import { findRun, withEngine } from "./open.ts";
 import { out, outJson, type Style } from "./output.ts";
-import { wholeNumber } from "./runs.ts";
+import { wholeNumber } from "./numbers.ts";
 
 interface StateOptions extends Style { at?: number; diff?: number; path?: string }
 
+/** `reprise runs state`. */
 export function addRunState(runs: Command): void {
   runs.command("state").argument("<run>").description("the state of a run, rebuilt at any event").option("--json")
     .option("--at <seq>", "after this event; default the last", wholeNumber)
@@ -22,7 +23,8 @@ export function addRunState(runs: Command): void {
 
 function show(events: readonly Event[], options: StateOptions): void {
   const now = part(stateAt(events, options.at ?? events.length), options.path);
-  if (options.diff === undefined) { if (options.json) outJson(now); else out(JSON.stringify(now, bigints, 2) ?? "undefined"); return }
+  if (options.diff === undefined) { if (options.json) outJson(now);
+    else out(JSON.stringify(now, bigints, 2) ?? "undefined"); return }
   const changes = differences(part(stateAt(events, options.diff), options.path), now);
   if (options.json) { outJson(changes); return }
   for (const { path, before, after } of changes) {
@@ -32,7 +34,8 @@ function show(events: readonly Event[], options: StateOptions): void {
 
 /** The fold's view after event `seq`, with payloads decoded, as a plain tree. */
 function stateAt(events: readonly Event[], seq: number): unknown {
-  if (seq > events.length) throw new RepriseError("NO_SUCH_EVENT", `the run has the events 1 to ${events.length}, not ${seq}`,
+  if (seq > events.length) throw new RepriseError("NO_SUCH_EVENT",
+    `the run has the events 1 to ${events.length}, not ${seq}`,
     "Give a seq in that range.");
   const fold = openFold();
   for (const event of events.slice(0, seq)) fold.apply(event);

@@ -1,4 +1,5 @@
-/** `reprise run <file>[:workflow]`: run a file as the program, or one workflow of it with input from the command line. */
+/** `reprise run <file>[:workflow]`: run a file as the program, or one workflow of it with input from the command
+ *  line. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
@@ -11,6 +12,7 @@ import { outJson, out } from "./output.ts";
 
 interface RunOptions { params?: string[]; fresh?: boolean; json?: boolean; quiet?: boolean }
 
+/** `reprise run`. */
 export function addRun(program: Command): void {
   program.command("run").argument("<file>", "a file, or file:workflow")
     .description("run a file; a run that an earlier life of it left unfinished is resumed")
@@ -34,7 +36,8 @@ async function run(target: string, options: RunOptions): Promise<void> {
   const name = chooseWorkflow(workflow, file);
   const result = await workflowByName(name).run(parseParams(options.params));
   if (options.json) outJson({ workflow: name, result: result ?? null });
-  else if (!options.quiet && result !== undefined) out(typeof result === "string" ? result : JSON.stringify(result, bigints, 2));
+  else if (!options.quiet && result !== undefined) out(typeof result === "string" ? result
+    : JSON.stringify(result, bigints, 2));
   await (await defaultEngine()).engine.close(30_000);
 }
 
@@ -50,7 +53,8 @@ function chooseWorkflow(wanted: string | undefined, file: string): string {
   const names = definedWorkflows().map(({ name }) => name);
   if (wanted !== undefined && names.includes(wanted)) return wanted;
   const list = names.length === 0 ? "none" : names.join(", ");
-  if (wanted !== undefined) throw new RepriseError("WORKFLOW_NOT_LOADED", `${file} defines no workflow '${wanted}'; it defines: ${list}`,
+  if (wanted !== undefined) throw new RepriseError("WORKFLOW_NOT_LOADED",
+    `${file} defines no workflow '${wanted}'; it defines: ${list}`,
     "Give one of those after the colon.");
   const [only, another] = names;
   if (only !== undefined && another === undefined) return only;
@@ -65,7 +69,8 @@ export function parseParams(params: readonly string[] | undefined): unknown {
   if (params.length === 1 && first !== undefined && (first.startsWith("@") || /^[[{"\d]/.test(first))) {
     const text = first.startsWith("@") ? readFileSync(first.slice(1), "utf8") : first;
     try { return JSON.parse(text) } catch (error) {
-      throw new RepriseError("USAGE", `--params is not JSON: ${String(error)}`, "Give k=v, @file.json or a JSON document.");
+      throw new RepriseError("USAGE", `--params is not JSON: ${String(error)}`,
+        "Give k=v, @file.json or a JSON document.");
     }
   }
   return Object.fromEntries(params.map((pair) => {

@@ -1,26 +1,33 @@
 /** `reprise runs ls|inspect|watch|events|logs|cancel|export`: look at runs, and stop one. */
 import { InvalidArgumentError, type Command } from "commander";
-import { formatMs, openFold, RepriseError, type Event, type RunEngine, type RunRow, type RunState } from "../../engine/index.ts";
+import { formatMs, openFold, RepriseError, type Event, type RunEngine, type RunRow,
+  type RunState } from "../../engine/index.ts";
 import { timeline } from "./timeline.ts";
 import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
+import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
 import { bold, dim, out, outJson, outJsonLine, say, table, when, type Style } from "./output.ts";
 
-const STATES: readonly string[] = ["scheduled", "pending", "running", "waiting", "paused", "cancelling", "parked", "completed",
+const STATES: readonly string[] = ["scheduled", "pending", "running", "waiting", "paused", "cancelling", "parked",
+  "completed",
   "failed", "cancelled", "crashed"];
 
+/** `reprise runs ...`. */
 export function addRuns(program: Command): void {
   const runs = program.command("runs").description("look at runs");
   addLs(runs);
   addInspect(runs);
   addRunState(runs);
   runs.command("watch").argument("<run>").description("follow a run to its end")
-    .option("--jsonl", "one event a line").action(async (wanted: string, style: Style) => { await watch(wanted, style) });
+    .option("--jsonl", "one event a line").action(async (wanted: string, style: Style) =>
+      { await watch(wanted, style) });
   runs.command("events").argument("<run>").description("every recorded event, oldest first")
     .option("--json").option("--jsonl").option("--from <seq>", "from this event on", wholeNumber)
     .action(async (wanted: string, options: Style & { from?: number }) => { await events(wanted, options) });
-  runs.command("logs").argument("<run>").description("lines that the run's code wrote").option("--json").option("--jsonl")
-    .option("--level <level>", "this level and above").action(async (wanted: string, options: Style & { level?: string }) => {
+  runs.command("logs").argument("<run>").description("lines that the run's code wrote").option("--json").option(
+    "--jsonl")
+    .option("--level <level>", "this level and above").action(
+      async (wanted: string, options: Style & { level?: string }) => {
       await logs(wanted, options);
     });
   runs.command("cancel").argument("<run>").description("ask a run to stop").option("--reason <text>").option("--json")
@@ -35,7 +42,8 @@ export function addRuns(program: Command): void {
 }
 
 function addLs(runs: Command): void {
-  runs.command("ls").description("list runs, newest first").option("--json").option("--jsonl").option("-q, --quiet", "ids only")
+  runs.command("ls").description("list runs, newest first").option("--json").option("--jsonl").option("-q, --quiet",
+    "ids only")
     .option("--state <state>", STATES.join(", "), (value: string) => {
       if (STATES.includes(value)) return value;
       throw new InvalidArgumentError(`States: ${STATES.join(", ")}.`);
@@ -43,7 +51,8 @@ function addLs(runs: Command): void {
     .option("--workflow <name>").option("--tag <tag>").option("-n, --limit <n>", "at most", wholeNumber, 50)
     .action(async (options: Style & { state?: RunState; workflow?: string; tag?: string; limit: number }) => {
       const rows = await withEngine("none", (engine) => engine.list({
-        limit: options.limit, ...(options.state === "parked" ? { parked: true } : options.state && { states: [options.state] }),
+        limit: options.limit, ...(options.state === "parked" ? { parked: true } : options.state
+          && { states: [options.state] }),
         ...(options.workflow && { workflow: options.workflow }), ...(options.tag && { tag: options.tag }),
       }));
       if (options.json) { outJson(rows); return }
@@ -120,7 +129,8 @@ async function logs(wanted: string, options: Style & { level?: string }): Promis
     if (options.json) outJson(lines);
     else for (const line of lines) {
       if (options.jsonl) outJsonLine(line);
-      else out(`${when(line.at)}  ${line.level.toUpperCase().padEnd(8)}  ${line.key ?? ""}${line.key ? "  " : ""}${line.message}`);
+      else out(`${when(line.at)}  ${line.level.toUpperCase().padEnd(8)}  ` +
+      `${line.key ?? ""}${line.key ? "  " : ""}${line.message}`);
     }
   });
 }
@@ -139,11 +149,4 @@ async function cancellable(engine: RunEngine, wanted: string): Promise<RunRow> {
   if (!hasEnded(row)) return row;
   throw new RepriseError("RUN_ENDED", `run '${row.name}' has ended as ${row.state}; it cannot be cancelled`,
     `See how: reprise runs inspect ${row.runId}`);
-}
-
-/** An option that is a whole number from 1. */
-export function wholeNumber(value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= 1) return number;
-  throw new InvalidArgumentError("Give a whole number from 1.");
 }

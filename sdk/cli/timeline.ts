@@ -2,7 +2,8 @@
 import { formatMs, taskRunName, type Event } from "../../engine/index.ts";
 import { table } from "./output.ts";
 
-interface Line { readonly name: string; readonly from: number; to?: number; attempts: number; state: string; note: string }
+interface Line { readonly name: string; readonly from: number; to?: number; attempts: number; state: string;
+  note: string }
 
 /** The timeline of a history; instants count from the first event. */
 export function timeline(events: readonly Event[], runId: string): string {
@@ -18,7 +19,8 @@ export function timeline(events: readonly Event[], runId: string): string {
 
 function applyTo(lines: Map<string, Line>, event: Event, runId: string): void {
   const line = "key" in event && event.key !== undefined ? lines.get(event.key) : undefined;
-  const end = (state: string, note = ""): void => { if (line !== undefined) Object.assign(line, { to: event.at, state, note }) };
+  const end = (state: string, note = ""): void =>
+    { if (line !== undefined) Object.assign(line, { to: event.at, state, note }) };
   switch (event.type) {
     case "TaskScheduled": lines.set(event.key, call(taskRunName(runId, event.key), event.at, "scheduled")); return;
     case "TimerStarted": lines.set(event.key, call(event.purpose ?? "timer", event.at, "waiting")); return;
@@ -29,7 +31,8 @@ function applyTo(lines: Map<string, Line>, event: Event, runId: string): void {
     case "TimerFired": end("fired"); return;
     case "TaskCancelRequested": case "TaskCancelled": case "TimerCancelled": end("cancelled"); return;
     case "RunLost": lines.set(`lost${event.seq}`, call("(worker lost)", event.at, "")); return;
-    case "RunClaimed": if (event.seq > 2) lines.set(`claim${event.seq}`, call("(taken over)", event.at, "", event.worker)); return;
+    case "RunClaimed": if (event.seq > 2) lines.set(`claim${event.seq}`,
+      call("(taken over)", event.at, "", event.worker)); return;
     case "RunParked": lines.set(`park${event.seq}`, call("(parked)", event.at, event.code)); return;
     case "RunCompleted": lines.set("end", call("run", event.at, "completed")); return;
     case "RunFailed": lines.set("end", call("run", event.at, "failed", event.error.message)); return;
@@ -38,4 +41,5 @@ function applyTo(lines: Map<string, Line>, event: Event, runId: string): void {
   }
 }
 
-function call(name: string, from: number, state: string, note = ""): Line { return { name, from, attempts: 0, state, note } }
+function call(name: string, from: number, state: string, note = ""): Line {
+  return { name, from, attempts: 0, state, note } }

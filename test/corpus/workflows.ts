@@ -1,8 +1,10 @@
 /**
- * The corpus: small workflows that between them use every primitive, nested. Each gets a world that counts real effects,
+ * The corpus: small workflows that between them use every primitive, nested. Each gets a world that counts real
+ * effects,
  * and says what it must return however often its process dies.
  */
-import { context, exponential, logger, NonRetryable, record, RetryAfter, sleep, task, TaskError, TimedOut, withTimeout, workflow,
+import { context, exponential, logger, NonRetryable, record, RetryAfter, sleep, task, TaskError, TimedOut, withTimeout,
+  workflow,
   type Inputs, type Workflow } from "../../sdk/index.ts";
 
 /** Real effects by name; a crash may repeat only what was under way. */
@@ -11,7 +13,9 @@ const did = (what: string): void => { effects.push(what) };
 
 const echo = task("echo", async (value: unknown) => { did(`echo ${String(value)}`); return value });
 const add = task("add", (a: number, b: number) => { did(`add ${a} ${b}`); return a + b });
-const slow = task("slow", async (ms: number) => { did(`slow ${ms}`); await new Promise((resolve) => { setTimeout(resolve, ms) }); return ms });
+const slow =
+  task("slow", async (ms: number) => { did(`slow ${ms}`); await new Promise((resolve) => { setTimeout(resolve, ms) });
+    return ms });
 const fail = task("fail", (message: string) => { did(`fail ${message}`); throw new TypeError(message) });
 const flaky = task("flaky", { retries: 5, retryDelay: 1 }, (upTo: number) => {
   did(`flaky ${upTo}`);
@@ -46,7 +50,8 @@ specimen("undefined", undefined, async () => { await echo(undefined) });
 specimen("one-task", 3, async () => add(1, 2));
 specimen("sequence", 10, async () => { let sum = 0; for (let i = 1; i <= 4; i++) sum = await add(sum, i); return sum });
 specimen("rich-values", "2020 2 9007199254740993 b", async () => {
-  const [date, map, big, set] = await echo([new Date(Date.UTC(2020, 1)), new Map([["a", 2]]), 9007199254740993n, new Set(["b"])]) as
+  const [date, map, big, set] =
+    await echo([new Date(Date.UTC(2020, 1)), new Map([["a", 2]]), 9007199254740993n, new Set(["b"])]) as
     [Date, Map<string, number>, bigint, Set<string>];
   return `${date.getUTCFullYear()} ${map.get("a")} ${big} ${[...set].join("")}`;
 });
@@ -56,10 +61,12 @@ specimen("all-one-fails", "TypeError: x", async () => failsAs(Promise.all([slow(
 specimen("race", "fast", async () => Promise.race([slow(50).then(() => "slow"), echo("fast")]));
 specimen("race-timer", "timer", async () => Promise.race([hangs(), sleep(3).then(() => "timer")]));
 specimen("any", "b", async () => Promise.any([fail("a"), echo("b")]));
-specimen("all-settled", ["fulfilled", "rejected"], async () => (await Promise.allSettled([echo(1), fail("y")])).map(({ status }) => status));
+specimen("all-settled", ["fulfilled", "rejected"], async () =>
+  (await Promise.allSettled([echo(1), fail("y")])).map(({ status }) => status));
 specimen("try-finally", ["tried", "TypeError: z", "finally"], async () => {
   const seen: unknown[] = [];
-  try { seen.push(await echo("tried")); await fail("z") } catch (error) { seen.push(await failsAs(Promise.reject(error))) } finally {
+  try { seen.push(await echo("tried")); await fail("z") } catch (error) {
+    seen.push(await failsAs(Promise.reject(error))) } finally {
     seen.push(await echo("finally"));
   }
   return seen;
@@ -70,13 +77,16 @@ specimen("dynamic-fan-out", 6, async () => {
   const parts = await Promise.all(Array.from({ length: count }, (_, i) => add(i, 1)));
   return parts.reduce((sum, part) => sum + part, 0);
 });
-specimen("map-bounded", [0, 2, 4, 6, 8], async () => add.map([0, 1, 2, 3, 4], { concurrency: 2, args: [0] }).then((all) => all.map((n) => n * 2)));
+specimen("map-bounded", [0, 2, 4, 6, 8], async () => add.map([0, 1, 2, 3, 4],
+  { concurrency: 2, args: [0] }).then((all) => all.map((n) => n * 2)));
 specimen("settle", [true, false, "failed"], async () => {
   const good = await echo.settle(1), bad = await fail.settle("s");
   return [good.ok, bad.ok, bad.state];
 });
-specimen("submit", [5, 7], async () => { const a = add.submit(2, 3), b = add.submit(3, 4); return [await a, await b.result()] });
-specimen("explicit-keys", [1, 2], async () => Promise.all([echo.with({ key: "first" })(1), echo.with({ key: "second" })(2)]));
+specimen("submit", [5, 7], async () => { const a = add.submit(2, 3), b = add.submit(3, 4);
+  return [await a, await b.result()] });
+specimen("explicit-keys", [1, 2],
+  async () => Promise.all([echo.with({ key: "first" })(1), echo.with({ key: "second" })(2)]));
 specimen("sleep", "slept", async () => { await sleep(4); return "slept" });
 specimen("sleep-date", "slept", async () => { await sleep(new Date(Date.now() + 4)); return "slept" });
 specimen("set-timeout", "timeout", async () => new Promise((resolve) => { setTimeout(resolve, 3, "timeout") }));
@@ -84,8 +94,10 @@ specimen("retries", 3, async () => flaky(3));
 specimen("backoff", "done", async () => backoff());
 specimen("retry-after", "later", async () => later());
 specimen("non-retryable", "NonRetryable: no", async () => failsAs(never()));
-specimen("task-timeout", "TimedOut: attempt 1 of task 'hangs' took longer than 15 ms", async () => (await failsAs(hangs())).replace(/attempt \d+/, "attempt 1"));
-specimen("with-timeout", "TimedOut", async () => withTimeout(5, async () => { await sleep("1h") }).catch((error: unknown) => error instanceof TimedOut ? "TimedOut" : error));
+specimen("task-timeout", "TimedOut: attempt 1 of task 'hangs' took longer than 15 ms",
+  async () => (await failsAs(hangs())).replace(/attempt \d+/, "attempt 1"));
+specimen("with-timeout", "TimedOut", async () => withTimeout(5,
+  async () => { await sleep("1h") }).catch((error: unknown) => error instanceof TimedOut ? "TimedOut" : error));
 specimen("with-timeout-in-time", 9, async () => withTimeout("1h", async () => add(4, 5)));
 specimen("with-timeout-nested", ["inner", 2], async () => withTimeout("1h", async () => {
   const inner = await withTimeout(4, () => sleep("1h")).then(() => "no", () => "inner");
@@ -111,7 +123,8 @@ specimen("async-generator", [1, 4, 9], async () => {
 });
 specimen("floating", "done", async () => { void slow(30); return echo("done") });
 specimen("floating-failure", "done", async () => { void fail("nobody listens"); await sleep(5); return echo("done") });
-specimen("logs", "logged", async () => { logger().info("once", { n: 1 }); console.log("twice"); return echo("logged") });
+specimen("logs", "logged", async () => { logger().info("once", { n: 1 }); console.log("twice");
+  return echo("logged") });
 specimen("aliasing", [[1], [1, 2]], async () => {
   const list = [1], sent = echo(list);
   list.push(2);

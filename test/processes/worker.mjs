@@ -34,20 +34,27 @@ const block = task("block", async (ms) => {
   return id;
 });
 
-workflow("sequence", async () => { const ids = []; for (let i = 0; i < 8; i++) ids.push(await step(i)); return ids.length });
+workflow("sequence", async () => { const ids = []; for (let i = 0; i < 8; i++) ids.push(await step(i));
+  return ids.length });
 workflow("fan-out", async () => (await Promise.all(Array.from({ length: 6 }, (_, i) => step(i)))).length);
 workflow("retrying", async () => { await flaky(); await step(1); return "done" });
-workflow("sleeping", async () => { await step(0); await sleep(30); await step(1); await sleep(30); return step(2).then(() => "done") });
-workflow("racing", async () => { const won = await Promise.race([step(0), step(1)]); await step(2); return typeof won });
+workflow("sleeping", async () => { await step(0); await sleep(30); await step(1); await sleep(30);
+  return step(2).then(() => "done") });
+workflow("racing", async () => { const won = await Promise.race([step(0), step(1)]); await step(2);
+  return typeof won });
 workflow("limited", async () => withTimeout("1h", async () => { await step(0); return (await big()).length }));
-workflow("caught", async () => { try { await task("fails", async () => { await ran(); throw new Error("no") })() } catch { return (await step(1)).length } });
+workflow("caught",
+  async () =>
+    { try { await task("fails", async () => { await ran(); throw new Error("no") })() } catch {
+      return (await step(1)).length } });
 workflow("blocking", async (ms) => { await block(ms); await step(1); return "done" });
 workflow("endless", async () => { for (let i = 0; ; i++) await step(i) });
 
 const engine = await openRunEngine({
   database: DATABASE, workflow: workflowSpec, workflows: workflowNames, claims: "all",
   concurrency: Number(CONCURRENCY ?? 100), ...(LEASE_MS && { leaseMs: Number(LEASE_MS) }),
-  observer: { events: () => undefined, line: () => undefined, outage: (error) => { if (error) process.stderr.write(`${error.message}\n`) } },
+  observer: { events: () => undefined, line: () => undefined,
+    outage: (error) => { if (error) process.stderr.write(`${error.message}\n`) } },
 });
 process.stdout.write("ready\n");
 // An embedded directory has one process: the worker itself starts the runs, each once, whoever was killed before.
@@ -57,7 +64,8 @@ for (const one of START ? START.split(",") : []) {
 }
 if (START) {
   const ids = START.split(",").map((one) => one.split("=")[0]);
-  for (const id of ids) { const [row] = await engine.list({ idempotencyKey: id, limit: 1 }); await engine.result(row.runId) }
+  for (const id of ids) { const [row] = await engine.list({ idempotencyKey: id, limit: 1 });
+    await engine.result(row.runId) }
   process.stdout.write("all done\n");
   await engine.close(1000);
 }

@@ -102,7 +102,8 @@ create table sources (
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
-  if current_setting('reprise.retention', true) = 'on' then return case when tg_op = 'DELETE' then old else null end; end if;
+  if current_setting('reprise.retention',
+    true) = 'on' then return case when tg_op = 'DELETE' then old else null end; end if;
   raise exception 'history is append-only: % refused', tg_op using errcode = '0A000';
 end $$;
 create trigger history_append_only before update or delete on history for each row execute function refuse_change();

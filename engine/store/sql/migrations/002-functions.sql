@@ -6,7 +6,8 @@
 create function create_run(p json) returns table (result text, run_id text) language plpgsql as $$
 #variable_conflict use_column
 declare
-  id text := p ->> 'runId'; w text := p ->> 'workflow'; k text := p ->> 'idempotencyKey'; owner_id text := p ->> 'worker';
+  id text := p ->> 'runId'; w text := p ->> 'workflow'; k text := p ->> 'idempotencyKey';
+  owner_id text := p ->> 'worker';
   app uuid := (p ->> 'appendId')::uuid; ready timestamptz := to_timestamp((p ->> 'readyAt')::double precision / 1000);
   n integer; holder text; theirs uuid;
 begin
@@ -14,11 +15,13 @@ begin
     perform 1 from runs r where r.workflow = w and r.idempotency_key = k for update;
     update runs r set idempotency_key = null where r.workflow = w and r.idempotency_key = k and r.run_id <> id;
   end if;
-  insert into runs (run_id, workflow, name, idempotency_key, script_key, file, pool, priority, tags, code_version, parent_id,
+  insert into runs (run_id, workflow, name, idempotency_key, script_key, file, pool, priority, tags, code_version,
+    parent_id,
                     root_id, state, as_of, epoch, owner, ready_at, started_at)
   values (id, w, p ->> 'name', k, p ->> 'scriptKey', p ->> 'file', p ->> 'pool', (p ->> 'priority')::integer,
           p ->> 'tags', p ->> 'codeVersion', p ->> 'parentId', p ->> 'rootId',
-          case when owner_id is not null then 'running' when ready > clock_timestamp() then 'scheduled' else 'pending' end,
+          case when owner_id is not null then 'running'
+            when ready > clock_timestamp() then 'scheduled' else 'pending' end,
           (p ->> 'count')::integer, case when owner_id is null then 0 else 1 end, owner_id,
           case when owner_id is null then coalesce(ready, clock_timestamp()) end,
           case when owner_id is not null then clock_timestamp() end)
@@ -57,7 +60,8 @@ language sql as $$
   i as (
     insert into history (run_id, first_seq, count, append_id, epoch, events)
     select c.run_id, h.next, 1, p_claim, c.epoch + 1, json_build_array(json_strip_nulls(json_build_object(
-             'type', 'RunClaimed', 'at', greatest(h.last_at, floor(extract(epoch from clock_timestamp()) * 1000)::bigint),
+             'type', 'RunClaimed', 'at',
+               greatest(h.last_at, floor(extract(epoch from clock_timestamp()) * 1000)::bigint),
              'epoch', c.epoch + 1, 'worker', p_worker, 'codeVersion', nullif(p_version, ''))))::text
     from c cross join lateral (
       select t.first_seq + t.count as next, (t.events::json -> (t.count - 1) ->> 'at')::bigint as last_at from history t
@@ -70,7 +74,8 @@ language sql as $$
 $$;
 
 -- Posts one mail: ok | duplicate (accepted before, whatever became of the run) | finished | no_run.
--- n = mail_head + 1 under the lock of the run's row: dense, in commit order. p_control also wakes a parked or paused run.
+-- n = mail_head + 1 under the lock of the run's row: dense, in commit order. p_control also wakes a parked or paused
+-- run.
 create function post_mail(p_run text, p_dedupe text, p_kind text, p_payload text, p_control boolean)
 returns text language plpgsql as $$
 declare r runs;
@@ -88,10 +93,12 @@ begin
   return 'ok';
 end $$;
 
--- Appends with changes of state and mail. p_rows, p_events: as in append-plain.sql. p_changes: JSON array of {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
+-- Appends with changes of state and mail. p_rows, p_events: as in append-plain.sql. p_changes: JSON array of
+-- {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
 -- p_rows; p_mail: {f,to,k,kd,v,ct}, posted if the row of run f landed. Returns the runs whose row landed.
 -- Locks: the runs rows it changes or mails to, sorted; then history keys; then mailbox.
-create function append_rows(p_rows text, p_events text, p_changes text, p_mail text) returns table (run_id text) language plpgsql as $$
+create function append_rows(p_rows text, p_events text, p_changes text,
+  p_mail text) returns table (run_id text) language plpgsql as $$
 #variable_conflict use_column
 declare landed text[];
 begin
@@ -103,9 +110,11 @@ begin
     insert into history (run_id, first_seq, count, append_id, epoch, events)
     select x.r, x.s, x.c, x.a, x.e, x.v
     from rows from (
-      json_to_recordset(p_rows::json) as (r text, s integer, c integer, a uuid, e integer, pf integer, nb double precision),
+      json_to_recordset(p_rows::json) as (r text, s integer, c integer, a uuid, e integer, pf integer,
+        nb double precision),
       string_to_table(p_events, e'\n')) as x(r, s, c, a, e, pf, nb, v)
-    where (select p.first_seq + p.count = x.s and p.epoch = x.e from history p where p.run_id = x.r and p.first_seq = x.pf)
+    where (select p.first_seq + p.count = x.s and p.epoch = x.e from history p where p.run_id = x.r
+      and p.first_seq = x.pf)
       and (x.nb is null or to_timestamp(x.nb / 1000) <= clock_timestamp())
     order by x.r on conflict do nothing returning run_id)
   select array_agg(i.run_id) into landed from i;
@@ -117,8 +126,10 @@ begin
     ended_at = case when x.st in ('completed', 'failed', 'cancelled', 'crashed') then clock_timestamp() end,
     ready_at = case
       when x.st in ('completed', 'failed', 'cancelled', 'crashed') then null
-      when case when (not coalesce(x.up, false) and coalesce(x.pk, r.parked) is not null) or coalesce(x.st, r.state) = 'paused'
-                then r.control_head else r.mail_head end > coalesce(x.ml, r.mail_read) then clock_timestamp()   -- no lost wake-up
+      when case when (not coalesce(x.up, false) and coalesce(x.pk, r.parked) is not null) or coalesce(x.st,
+        r.state) = 'paused'
+                then r.control_head else r.mail_head end > coalesce(x.ml,
+                  r.mail_read) then clock_timestamp()   -- no lost wake-up
       when x.rel then to_timestamp(x.wk / 1000)
       else r.ready_at end
   from json_to_recordset(p_changes::json)

@@ -1,0 +1,229 @@
+/** The rules of the house that a machine can keep: who imports whom, how long things are, what must be documented. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { dirname, join, normalize } from "node:path";
+import { parseSync } from "vite";
+import { describe, expect, test } from "vitest";
+
+const root = new URL("..", import.meta.url).pathname;
+/** Files below these folders whose names match, relative to the root. */
+const under = (pattern: RegExp, ...folders: string[]): readonly string[] =>
+  folders.filter((folder) => existsSync(join(root, folder)))
+  .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) =>
+    `${folder}/${name}`))
+  .filter((path) => pattern.test(path) && !path.includes("node_modules")).sort();
+const text = (path: string): string => readFileSync(join(root, path), "utf8");
+
+const product = under(/(?<!\.d)\.tsx?$/, "engine", "sdk", "replay-viewer");
+const around = under(/\.(ts|mjs)$/, "test", "bench", "examples");
+const sql = under(/\.sql$/, "engine/store/sql");
+
+/** The rooms, top down. A file belongs to the first that its path begins with. */
+const ROOMS = ["sdk/cli", "sdk", "replay-viewer/server", "replay-viewer/web", "replay-viewer/model", "engine/runtime",
+  "engine/store",
+  "engine/replay", "engine/codec", "engine/core", "engine"] as const;
+type Room = (typeof ROOMS)[number];
+const roomOf = (path: string): Room | undefined => ROOMS.find((room) => path.startsWith(`${room}/`));
+
+const MAY: { readonly [R in Room]: { readonly rooms: readonly Room[]; readonly packages: readonly string[] } } = {
+  "engine/core": { rooms: [], packages: [] },
+  "engine/codec": { rooms: ["engine/core"], packages: ["superjson", "zod"] },
+  "engine/replay": { rooms: ["engine/core"], packages: [] },
+  "engine/store": { rooms: ["engine/core", "engine/codec"], packages: ["postgres", "@electric-sql/pglite"] },
+  "engine/runtime": { rooms: ["engine/core", "engine/codec", "engine/replay", "engine/store"], packages: ["ulid"] },
+  "engine": { rooms: ["engine/core", "engine/codec", "engine/replay", "engine/store", "engine/runtime"], packages: [] },
+  "sdk": { rooms: ["engine"], packages: ["zod", "tsx"] },
+  "replay-viewer/model": { rooms: ["engine/core"], packages: [] },
+  "replay-viewer/web": { rooms: ["replay-viewer/model", "engine/core"],
+    packages: ["preact", "@preact/signals", "microdiff", "superjson"] },
+  "replay-viewer/server": { rooms: ["engine"], packages: ["ws", "zod", "hono", "@hono/node-server"] },
+  "sdk/cli": { rooms: ["sdk", "engine", "replay-viewer/server"], packages: ["commander"] },
+};
+
+interface Import { readonly from: string; readonly to: string; readonly dynamic: boolean; readonly type: boolean }
+
+function importsOf(path: string): readonly Import[] {
+  const found: Import[] = [];
+  for (const match of text(path).matchAll(
+    /^\s*(import|export)\s(type\s)?[^;"'`]*?from\s"([^"]+)"|^import\s"([^"]+)"|\bimport\("([^"]+)"\)/gm)) {
+    const to = match[3] ?? match[4] ?? match[5];
+    if (to !== undefined) found.push({ from: path, to, dynamic: match[5] !== undefined, type: match[2] !== undefined });
+  }
+  return found;
+}
+const target = ({ from, to }: Import): string | undefined => to.startsWith(".") ? normalize(join(dirname(from), to))
+  : undefined;
+const builtin = (name: string): boolean => name.startsWith("node:") || builtinModules.includes(name);
+
+interface Node { readonly type: string; readonly start: number; readonly end: number;
+  readonly [field: string]: unknown }
+/** Every node of a file's syntax tree, parents before children. */
+function* nodes(node: unknown): Generator<Node> {
+  if (Array.isArray(node)) { for (const one of node) yield* nodes(one); return }
+  if (typeof node !== "object" || node === null) return;
+  if ("type" in node && typeof node.type === "string") yield node as Node; // a syntax node has a type and its place
+  for (const [field, value] of Object.entries(node)) if (field !== "parent") yield* nodes(value);
+}
+const tree = (path: string): Generator<Node> => nodes(parseSync(path, text(path)).program);
+const lineOf = (path: string, offset: number): number => text(path).slice(0, offset).split("\n").length;
+
+describe("imports", () => {
+  test("go from a room only to the rooms and packages that the table allows", () => {
+    const wrong: string[] = [];
+    for (const path of product) {
+      const room = roomOf(path);
+      if (room === undefined) { wrong.push(`${path} is in no room`); continue }
+      for (const one of importsOf(path)) {
+        const file = target(one);
+        if (file === undefined) {
+          const name = one.to.split("/").slice(0, one.to.startsWith("@") ? 2 : 1).join("/");
+          const allowed = builtin(one.to) ? room !== "engine/core" && room !== "replay-viewer/model"
+            : MAY[room].packages.includes(name);
+          if (!allowed) wrong.push(`${path} imports ${one.to}`);
+        } else {
+          const other = roomOf(file);
+          if (other !== room && (other === undefined || !MAY[room].rooms.includes(other))) wrong.push(
+            `${path} imports ${file}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("of the rooms of the engine go through its composition root, from outside", () => {
+    expect(product.filter((path) => !path.startsWith("engine/")).flatMap(importsOf)
+      .filter((one) => /^engine\/(?!index\.ts)/.test(target(one) ?? "") && !one.from.startsWith("replay-viewer/"))
+      .map(({ from, to }) => `${from}: ${to}`)).toEqual([]);
+  });
+
+  test("of the store by the runtime name the port and nothing else", () => {
+    expect(under(/\.ts$/, "engine/runtime").flatMap(importsOf).map((one) => target(one) ?? "")
+      .filter((file) => file.startsWith("engine/store/") && file !== "engine/store/port.ts")).toEqual([]);
+  });
+
+  test("of an adapter are dynamic, in the composition root, so that nobody loads what he does not use", () => {
+    const adapters = ["engine/store/pglite.ts", "engine/store/postgres.ts", "engine/store/memory.ts"];
+    const loads = product.flatMap(importsOf).filter((one) => adapters.includes(target(one) ?? "") && !one.type);
+    expect(loads.filter((one) => !one.dynamic || one.from !== "engine/index.ts")
+      .filter((one) => one.from !== "engine/store/make-template.ts").map(({ from }) => from)).toEqual([]);
+  });
+
+  test("make no circle of files", () => {
+    const graph = new Map(product.map((path) => [path,
+      importsOf(path).filter((one) => !one.type).flatMap((one) => target(one) ?? [])]));
+    const done = new Set<string>(), circles: string[] = [];
+    const walk = (path: string, above: readonly string[]): void => {
+      if (above.includes(path)) { circles.push([...above.slice(above.indexOf(path)), path].join(" -> ")); return }
+      if (done.has(path)) return;
+      for (const next of graph.get(path) ?? []) walk(next, [...above, path]);
+      done.add(path);
+    };
+    for (const path of product) walk(path, []);
+    expect(circles).toEqual([]);
+  });
+
+  test("of tests, benches and examples are made by nobody", () => {
+    expect(product.flatMap(importsOf).map((one) => target(one)
+      ?? "").filter((file) => /^(test|bench|examples)\//.test(file))).toEqual([]);
+  });
+});
+
+describe("files", () => {
+  test("have no names that say nothing", () => {
+    expect(product.filter((path) =>
+      /(^|[/-])(utils?|helpers?|common|misc|types|manager|impl)\.tsx?$/i.test(path))).toEqual([]);
+  });
+
+  test("have at most 400 lines of at most 120 columns", () => {
+    const files = [...product, ...around, ...sql];
+    expect(files.filter((path) => text(path).split("\n").length > 401)).toEqual([]);
+    expect(files.flatMap((path) => text(path).split("\n").flatMap((line, i) => line.length > 120 ? [`${path}:${i + 1}`]
+      : []))).toEqual([]);
+  });
+
+  test("have functions of at most 60 lines", () => {
+    const long: string[] = [];
+    for (const path of product) {
+      for (const node of tree(path)) {
+        if (!/Function(Declaration|Expression)$/.test(node.type)) continue;
+        const lines = lineOf(path, node.end) - lineOf(path, node.start) + 1;
+        if (lines > 60) long.push(`${path}:${lineOf(path, node.start)} has ${lines}`);
+      }
+    }
+    expect(long).toEqual([]);
+  });
+
+  test("say nowhere `any`, and beside every cast why it is true", () => {
+    const wrong: string[] = [];
+    for (const path of product) {
+      const lines = text(path).split("\n");
+      for (const node of tree(path)) {
+        const line = lineOf(path, node.start), end = lineOf(path, node.end);
+        if (node.type === "TSAnyKeyword") wrong.push(`${path}:${line} says any`);
+        if (node.type !== "TSAsExpression") continue;
+        const cast = text(path).slice(node.start, node.end);
+        if (/\bas (const|unknown)$/.test(cast)) continue;
+        if (!lines.slice(Math.max(0, line - 4), end).some((one) =>
+          /\/\/|\/\*|\*\//.test(one))) wrong.push(`${path}:${line} casts`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("document what they export", () => {
+    const silent: string[] = [];
+    for (const path of product) {
+      const lines = text(path).split("\n");
+      // By the text's lines; what stands in a template literal is no export of the file.
+      const code = text(path).replace(/`[^`]*`/g, (literal) => literal.replace(/[^\n]/g, " ")).split("\n");
+      const exports = code.flatMap((line, i) => /^export (async )?(function|class)/.test(line) ? [i] : []);
+      for (const i of exports) {
+        const before = lines.slice(Math.max(0, i - 6), i).join("\n");
+        const overload = /^export (async )?function \w+[^{]*$/.test(lines[i - 1] ?? "")
+          || /^ .*;$/.test(lines[i - 1] ?? "");
+        if (!/\*\/\s*$/.test(before) && !overload && !isOneLiner(lines[i] ?? "")) silent.push(
+          `${path}:${i + 1} ${lines[i] ?? ""}`);
+      }
+    }
+    expect(silent).toEqual([]);
+  });
+
+  test("of SQL begin with their contract", () => {
+    expect(sql.filter((path) => !text(path).startsWith("-- "))).toEqual([]);
+  });
+});
+/** `isX(...) { return ... }`: the name and the types say it all. */
+function isOneLiner(line: string): boolean { return /\}\s*(\/\/.*)?$/.test(line) }
+
+describe("the engine", () => {
+  test("reads the clock in one place, and draws randomness in one", () => {
+    const wrong: string[] = [];
+    for (const path of under(/\.ts$/, "engine/core", "engine/codec", "engine/runtime")) {
+      for (const [i, line] of text(path).split("\n").entries()) {
+        const code = line.replace(/\/\/.*|\/?\*.*/, "");
+        if (/\bDate\.now\(|\bnew Date\(\)|performance\.now\(|[^.]\bset(Timeout|Interval)\(/.test(code)
+          && path !== "engine/runtime/clock.ts") {
+          wrong.push(`${path}:${i + 1} reads a clock`);
+        }
+        if (/Math\.random\(|randomUUID\(/.test(code) && path !== "engine/runtime/ids.ts") wrong.push(
+          `${path}:${i + 1} draws`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("has a page for every error code", () => {
+    const codes = new Set<string>();
+    for (const path of product) {
+      for (const [,
+        code] of text(path).matchAll(/(?:RepriseError|StoreError)\(\s*"([A-Z_]+)"|super\("([A-Z_]+)"/g)) if (
+          code) codes.add(code);
+      for (const [, code] of text(path).matchAll(/\bsuper\("([A-Z_]{4,})"/g)) if (code) codes.add(code);
+    }
+    expect(codes.size).toBeGreaterThan(30);
+    expect([...codes].filter((code) => !code.endsWith("_")
+      && !existsSync(join(root, `docs/errors/${code}.md`)))).toEqual([]);
+    expect([...codes].filter((code) => !code.endsWith("_")
+      && !text("docs/errors/README.md").includes(`(${code}.md)`))).toEqual([]);
+  });
+});
