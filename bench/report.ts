@@ -36,8 +36,8 @@ Measured: ${list(measured)}
 ${ROWS.map(([name, what, wanted]) => `| \`${name}\` | ${what} | ${ratios[name] ?? "-"} | ${wanted} |`).join("\n")}
 
 Database, bench and engine share the machine's cores; fsync and synchronous_commit are on for PostgreSQL; PGlite runs
-with durability "process" (survives kill -9, not a power cut). Raw and engine are measured in turns, because machines are
-noisy: trust the ratios, and expect them to move by a quarter from run to run.
+with durability "process" (survives kill -9, not a power cut). Raw and engine are measured in turns, because machines
+are noisy: trust the ratios, and expect them to move by a quarter from run to run.
 
 Not measured: a database on another machine, many worker processes at once, large values, power-safe PGlite, the peers.
 `;
