@@ -14,8 +14,9 @@ export async function startFixtureServer({ port = 0, delayMs = 0, failFirst = 0 
     const fails = requests <= failFirst;
     setTimeout(() => {
       if (fails) { response.writeHead(503).end("not yet"); return }
-      if (request.url !== "/todos") { response.writeHead(404).end(); return }
-      response.writeHead(200, { "content-type": "application/json" }).end(todos);
+      const body = request.url === "/todos" ? todos : request.url === "/btc" ? JSON.stringify(prices()) : undefined;
+      if (body === undefined) response.writeHead(404).end();
+      else response.writeHead(200, { "content-type": "application/json" }).end(body);
     }, delayMs);
   });
   await new Promise((resolve) => { server.listen(port, "127.0.0.1", resolve) });
@@ -24,4 +25,17 @@ export async function startFixtureServer({ port = 0, delayMs = 0, failFirst = 0 
     requests: () => requests,
     close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve) }),
   };
+}
+
+/** Six hours of prices, one a minute, made up: a slow wave and a small saw. */
+function prices() {
+  return Array.from({ length: 360 }, (_, i) => ({
+    at: new Date(Date.UTC(2026, 0, 1, 0, i)).toISOString().slice(0, 16),
+    usd: Math.round((60_000 + 2_000 * Math.sin(i / 60) + (i % 7) * 3) * 100) / 100,
+  }));
+}
+
+if (process.argv[1]?.endsWith("fixture-server.mjs")) {
+  const { url } = await startFixtureServer({ port: 4411, failFirst: 2 });
+  console.log(`fixtures at ${url}: /todos, /btc (the first two requests are answered with 503)`);
 }

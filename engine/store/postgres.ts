@@ -4,6 +4,8 @@
  * error the client is thrown away and the outcome is unknown.
  */
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import net from "node:net";
 import { Worker as Thread } from "node:worker_threads";
 import postgres from "postgres";
 import type { LeaseData } from "./lease-thread.ts";
@@ -14,6 +16,7 @@ import { BUILT } from "./statements.ts";
 
 const DEADLINE_MS = 5000;
 const STATEMENT_TIMEOUT_MS = 4000;
+const CONNECT_MS = 4000;
 const HINT_MS = 10;
 const NONCE_MS = 5000;
 const CHANNEL = "reprise";
@@ -36,21 +39,15 @@ class Pool {
 
   async query(text: string, params: readonly unknown[], deadlineMs = DEADLINE_MS): Promise<readonly Row[]> {
     const sql = this.#sql ??= connect(this.#url, this.#size, this.#timeoutMs);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() =>
-        reject(new StoreError("STORE_UNAVAILABLE", `the database gave no answer for ${deadlineMs} ms`, "unknown")),
-          deadlineMs);
-    });
     // A simple statement (several at once, no parameters) cannot be prepared.
     const asked = params.length === 0 ? sql.unsafe(text).execute()
       : sql.unsafe(text, params as postgres.ParameterOrJSON<never>[], { prepare: true }).execute();
     asked.catch(() => undefined);
-    try { return await Promise.race([asked, late]) } catch (error) {
+    try { return await within(deadlineMs, asked) } catch (error) {
       const failure = fromDriver(error);
       if (failure.outcome === "unknown") this.#drop(sql);
       throw failure;
-    } finally { clearTimeout(timer) }
+    }
   }
 
   #drop(sql: postgres.Sql): void {
@@ -65,11 +62,38 @@ class Pool {
 }
 
 function connect(url: string, max: number, statementTimeoutMs: number): postgres.Sql {
-  const unpipelined = { max_pipeline: 1 }; // an option of the driver that its types leave out
   return postgres(url, {
-    ...unpipelined, max, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
+    ...UNTYPED, max, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
     connection: { search_path: `${SCHEMA},public`, statement_timeout: statementTimeoutMs, application_name: "reprise" },
   });
+}
+
+/** Waits for an answer, and keeps the process alive meanwhile: its sockets do not. @throws STORE_UNAVAILABLE */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new StoreError("STORE_UNAVAILABLE", `the database gave no answer for ${ms} ms`, "unknown"));
+    }, ms);
+  });
+  try { return await Promise.race([answer, late]) } finally { clearTimeout(timer) }
+}
+
+/** Options of the driver that its types leave out, and a lifetime whose timer would keep the process alive. */
+const UNTYPED = { max_pipeline: 1, socket: unrefSocket, max_lifetime: null };
+
+/**
+ * A connection that does not keep the process alive: a script ends by itself when its runs have, as on PGlite. While a
+ * call is in flight its deadline does.
+ */
+async function unrefSocket({ path, host, port }: { readonly path?: string; readonly host: readonly string[];
+  readonly port: readonly number[] }): Promise<net.Socket> {
+  const socket = path ? net.connect(path) : net.connect({ host: host[0] ?? "localhost", port: port[0] ?? 5432 });
+  try { await once(socket, "connect", { signal: AbortSignal.timeout(CONNECT_MS) }) } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  return socket.unref();
 }
 
 class PostgresDriver implements SqlDriver {
@@ -164,15 +188,15 @@ class Listener {
   }
 
   async #connect(): Promise<void> {
-    const sql =
-      postgres(this.#url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 4,
-        backoff: () => 0.05 });
-    this.#sql = sql;
-    await sql.listen(CHANNEL, (payload) => {
+    const sql = this.#sql = postgres(this.#url, { ...UNTYPED, max: 1, fetch_types: false, onnotice: () => undefined,
+      connect_timeout: 4, backoff: () => 0.05 });
+    const listening = sql.listen(CHANNEL, (payload) => {
       if (payload === this.#nonce) this.#heard = true;
       else if (payload === "") this.#wake(undefined);
       else if (!payload.startsWith("nonce:")) for (const runId of payload.split(",")) this.#wake(runId);
     });
+    listening.catch(() => undefined);
+    await within(DEADLINE_MS, listening);
   }
 
   async #probe(): Promise<void> {

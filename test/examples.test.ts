@@ -1,0 +1,101 @@
+/** Every example as a user runs it: a process of its own, its printed output checked; then killed again and again. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { freshDatabase } from "./postgres-server.ts";
+
+interface Fixtures { readonly url: string; close(): Promise<void> }
+const cli = fileURLToPath(new URL("../dist/sdk/cli/main.js", import.meta.url));
+const example = (name: string): string => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "reprise-examples-"));
+const url = inject("postgresUrl");
+let fixtures: Fixtures;
+beforeAll(async () => {
+  // Plain JavaScript of the examples; it says in its comment what it gives.
+  const { startFixtureServer } = await import("../examples/fixture-server.mjs" as string) as
+    { startFixtureServer: (options: { failFirst: number }) => Promise<Fixtures> };
+  fixtures = await startFixtureServer({ failFirst: 2 });
+});
+afterAll(async () => { await fixtures.close(); rmSync(folder, { recursive: true, force: true }) });
+
+const EXPECTED: { readonly [file: string]: string } = {
+  "sales/daily.ts": [
+    "east    23 sales, 10 large, 5412.15", "north   22 sales, 9 large, 5352.70",
+    "south   26 sales, 8 large, 6635.64", "west    26 sales, 11 large, 6979.81",
+    "97 written, refused: row 13 (amount), row 47 (region), row 88 (items)"].join("\n"),
+  "btc/hourly.ts": ["360 prices", "2026-01-01T00:00 60914.05", "2026-01-01T01:00 61920.87", "2026-01-01T02:00 61169.37",
+    "2026-01-01T03:00 59351.28", "2026-01-01T04:00 58137.90", "2026-01-01T05:00 58644.54"].join("\n"),
+  "orders/order.ts": "lamp sent (paid 4900 with task:charge#0)\nthe run failed: the bank refuses the card",
+  "race/quote.ts": "Quick & Co: 30 cents\nNever Ltd: no answer",
+  "many/map.ts": "sum of squares: 333283335000",
+  "todos/etl.ts": '{"written":200,"done":90}',
+};
+
+interface Life { readonly out: string; readonly err: string; readonly status: number | string | null }
+/** One life of an example's process; killed after `killAfterMs`, if that comes first. */
+function run(args: readonly string[], database: string, out: string, killAfterMs?: number): Promise<Life> {
+  return new Promise((resolve) => {
+    const child =
+      spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, VITEST: "",
+      REPRISE_DATABASE_URL: database, REPRISE_LOG_LEVEL: "critical", OUT: out, PRICES_URL: fixtures.url,
+        TODOS_URL: fixtures.url } });
+    let text = "", errors = "";
+    child.stdout.on("data", (chunk) => { text += String(chunk) });
+    child.stderr.on("data", (chunk) => { errors += String(chunk) });
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => { child.kill("SIGKILL") }, killAfterMs);
+    child.once("close", (code, signal) => { clearTimeout(timer);
+      resolve({ out: text.trim(), err: errors, status: signal ?? code }) });
+  });
+}
+
+describe("the example", () => {
+  for (const [file, expected] of Object.entries(EXPECTED)) {
+    test(`${file} prints what its head says`, async () => {
+      const out = join(folder, `out-${file.replace("/", "-")}`);
+      const { out: printed, err, status } = await run(["run", example(file)],
+        join(folder, `db-${file.replace("/", "-")}`), out);
+      expect(printed, err).toBe(expected);
+      expect(err, "nothing on stderr below critical: deterministic, too").toBe("");
+      expect(status).toBe(0);
+      if (file === "sales/daily.ts") expect(readFileSync(join(out, "sales.csv"), "utf8").split("\n")).toHaveLength(99);
+      if (file === "btc/hourly.ts") expect(JSON.parse(readFileSync(join(out, "btc.json"), "utf8"))).toHaveLength(360);
+      if (file === "todos/etl.ts") expect(existsSync(join(out, "owner-10.json"))).toBe(true);
+    });
+  }
+});
+
+/** Given an example whose process is killed three times, when it is run once more, it prints what it always prints. */
+async function killed(file: string, database: string, out: string): Promise<void> {
+  let life: Life | undefined;
+  const span = file === "many/map.ts" ? 1800 : 700;
+  for (let i = 0; i < 3; i++) {
+    life = await run(["run", example(file)], database, out, 450 + Math.random() * span);
+    if (life.status === 0) break;
+    expect(life.status, life.err).toBe("SIGKILL");
+  }
+  if (life?.status !== 0) life = await run(["run", example(file)], database, out);
+  expect(life.out, life.err).toBe(EXPECTED[file]);
+  const { out: list } = await run(["runs", "ls", "--json"], database, out);
+  // Printed by `runs ls --json`.
+  for (const { runId } of JSON.parse(list) as { runId: string }[]) {
+    const { out: text } = await run(["runs", "events", runId, "--json"], database, out);
+    // Printed by `runs events --json`.
+    const ends = (JSON.parse(text) as { type: string; key?: string }[]).filter(({ type }) => type === "TaskCompleted");
+    expect(new Set(ends.map(({ key }) => key)).size, "one result for each task").toBe(ends.length);
+  }
+}
+
+describe("killed with SIGKILL at any moment and run again, the example", () => {
+  for (const file of Object.keys(EXPECTED)) {
+    test(`${file} ends as if nothing had happened, on PGlite`, async () => {
+      await killed(file, join(folder, `kill-${file.replace("/", "-")}`),
+        join(folder, `kill-out-${file.replace("/", "-")}`));
+    }, 120_000);
+    test.skipIf(url === "")(`${file} ends as if nothing had happened, on PostgreSQL`, async () => {
+      await killed(file, await freshDatabase(url), join(folder, `kill-pg-${file.replace("/", "-")}`));
+    }, 120_000);
+  }
+});
