@@ -19,7 +19,7 @@ export function packageRoot(from: string = process.cwd()): string {
 export function databaseSetting(): Setting {
   const name = "database", given = process.env["REPRISE_DATABASE_URL"];
   if (given !== undefined && given !== "") return { name, value: given, from: "REPRISE_DATABASE_URL" };
-  if (process.env["VITEST"] !== undefined) return { name, value: "memory:", from: "default under Vitest" };
+  if (process.env["VITEST"]) return { name, value: "memory:", from: "default under Vitest" };
   return { name, value: join(packageRoot(), ".reprise"), from: "default" };
 }
 
@@ -39,7 +39,7 @@ export function proofSetting(): Setting {
     return { name, value: /^(0|off|false|no)$/i.test(given) ? "off" : "on", from: "REPRISE_PROOF" };
   }
   if (process.env["NODE_ENV"] === "production") return { name, value: "off", from: "NODE_ENV" };
-  return process.env["VITEST"] === undefined ? { name, value: "on", from: "default" }
+  return !process.env["VITEST"] ? { name, value: "on", from: "default" }
     : { name, value: "off", from: "default under Vitest" };
 }
 

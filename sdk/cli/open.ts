@@ -60,8 +60,8 @@ export async function codeOf(row: RunRow, files: readonly string[] = []): Promis
 /** A run by id, unique id prefix, run name, own id, `-1` (the last) or `@failed`. @throws RUN_NOT_FOUND,
  *  AMBIGUOUS_RUN */
 export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow> {
-  if (/^-\d+$/.test(wanted)) {
-    const back = -Number(wanted);
+  if (/^@?-\d+$/.test(wanted)) {
+    const back = -Number(wanted.replace("@", ""));
     const rows = await engine.list({ limit: back });
     return one(rows.slice(back - 1), wanted);
   }

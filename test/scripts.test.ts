@@ -1,0 +1,177 @@
+/** What a user meets in a folder of his own: the packed package, scripts that are killed, edited, run side by side. */
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const base = mkdtempSync(join(tmpdir(), "reprise-scripts-"));
+afterAll(() => { rmSync(base, { recursive: true, force: true }) });
+
+const environment: NodeJS.ProcessEnv = { ...process.env, VITEST: "", REPRISE_DATABASE_URL: "",
+  REPRISE_LOG_LEVEL: "error" };
+
+/** A folder with a package.json and this repository's build as its node_modules/reprise. */
+function project(name: string, files: { readonly [file: string]: string }, manifest = { type: "module" }): string {
+  const folder = join(base, name);
+  mkdirSync(join(folder, "node_modules"), { recursive: true });
+  symlinkSync(root, join(folder, "node_modules/reprise"));
+  symlinkSync(join(root, "node_modules/lodash"), join(folder, "node_modules/lodash"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+  return folder;
+}
+interface Outcome { readonly stdout: string; readonly stderr: string; readonly status: number | null }
+function node(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", env: { ...environment, ...env },
+    timeout: 50_000 });
+}
+function reprise(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
+  return node(folder, [join(root, "dist/sdk/cli/main.js"), ...args], env);
+}
+/** Starts a command and kills it with SIGKILL when it has printed `text`. */
+function killAt(folder: string, command: string, args: readonly string[], text: string,
+  env: NodeJS.ProcessEnv = {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: folder, env: { ...environment, ...env } });
+    let said = "";
+    const look = (chunk: unknown): void => { said += String(chunk); if (said.includes(text)) child.kill("SIGKILL") };
+    child.stdout.on("data", look);
+    child.stderr.on("data", look);
+    child.once("exit", (_code, signal) => {
+      if (signal === "SIGKILL") resolve(); else reject(new Error(`ended without ${text}: ${said}`));
+    });
+  });
+}
+
+describe("the README's sample, on the packed package in an empty folder", () => {
+  let tarball = "", sample = "";
+  const served = join(base, "served.json");
+  beforeAll(() => {
+    const [packed] = JSON.parse(execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", base],
+      // npm's own format
+      { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })) as { filename: string }[];
+    tarball = join(base, packed?.filename ?? "");
+    const block = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1] ?? "";
+    writeFileSync(served, JSON.stringify(Array.from({ length: 200 }, (_, id) => ({ id, title: `t${id}` }))));
+    // The same code; the data comes from a data: URL, and the minute is a short one.
+    sample = block.replace(/url: "https:[^"]*"/,
+      `url: "data:application/json,${encodeURIComponent(readFileSync(served, "utf8"))}"`)
+      .replace('sleep("1m")', 'sleep("3s")');
+    expect(sample).not.toBe(block);
+  });
+  // NODES names further node binaries, separated by colons.
+  for (const binary of [process.execPath, ...(process.env["NODES"] ?? "").split(":").filter((path) => path !== "")]) {
+    const version = execFileSync(binary, ["--version"], { encoding: "utf8" }).trim();
+    for (const type of ["none", "commonjs", "module"]) {
+      test(`runs, is killed, resumes and says what it kept: node ${version}, package type ${type}`, async () => {
+        const folder = join(base, `sample-${version}-${type}`);
+        mkdirSync(folder);
+        writeFileSync(join(folder, "package.json"), JSON.stringify(type === "none" ? { name: "x" }
+          : { name: "x", type }));
+        execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", tarball],
+          { cwd: folder, stdio: "ignore" });
+        writeFileSync(join(folder, "etl.ts"), sample);
+        const bin = join(folder, "node_modules/reprise/dist/sdk/cli/main.js");
+        await killAt(folder, binary, [bin, "run", "etl.ts"], "Sleeping for", { REPRISE_LOG_LEVEL: "debug" });
+        const again = spawnSync(binary, [bin, "run", "etl.ts"], { cwd: folder, encoding: "utf8", env: environment });
+        expect(again.stderr).toMatch(/Resuming run '[a-z]+-[a-z]+' at event \d+: 1 task kept/);
+        expect(again.stdout).toBe("writing 100 rows\n100\n");
+        expect(again.status).toBe(0);
+      }, 120_000);
+    }
+  }
+});
+
+const STEP = 'import { sleep, task, workflow } from "reprise";\nconst step = task("step", async (n) => n);\n';
+
+describe("a script", () => {
+  test("that imports lodash before reprise is told on its first run that it is not deterministic", () => {
+    const dice =
+      'const roll = workflow("roll", async () => step(_.random(1, 1e9)));\nconsole.log(typeof await roll());\n';
+    const folder = project("lodash", {
+      "before.mjs": `import _ from "lodash";\n${STEP}${dice}`,
+        "after.mjs": `${STEP}import _ from "lodash";\n${dice}` });
+    const before = node(folder, ["before.mjs"]);
+    expect(before.stderr).toContain("NOT_DETERMINISTIC");
+    expect(before.stderr).toMatch(/- history : TaskScheduled task:step#0 {2}at before\.mjs:4:/);
+    expect(before.status).toBe(3);
+    expect(node(folder, ["after.mjs"]), "and not otherwise").toMatchObject({ status: 0, stderr: "" });
+    expect(reprise(folder, ["run", "before.mjs"]), "nor when the command loads it").toMatchObject(
+      { status: 0, stderr: "" });
+  });
+
+  test("whose one run leaves a rejection unhandled goes on, and so do its 99 other runs", () => {
+    const folder = project("floating", { "a.mjs": `${STEP}
+      const bad =
+        workflow("bad", async () => { void step(1).then(() => { throw new Error("floating") }); await step(2);
+          await step(3) });
+      const good = workflow("good", async (n) => step(n));
+      const ends = await Promise.allSettled([bad(), ...Array.from({ length: 99 }, (_, n) => good(n))]);
+      console.log(ends.filter(({ status }) => status === "fulfilled").length);` });
+    const { stdout, stderr, status } = node(folder, ["a.mjs"], { REPRISE_LOG_LEVEL: "warn" });
+    expect(stdout).toBe("100\n");
+    expect(stderr).toContain("A promise was rejected and nobody handled it: floating");
+    expect(status).toBe(0);
+  });
+
+  test("is refused the directory that another process has open, which loses nothing", async () => {
+    const folder =
+      project("locked",
+        { "a.mjs": `${STEP}const w = workflow("w", async () => { await step(1); await sleep("4s"); return step(2) });
+      console.log(await w());` });
+    const first =
+      spawn(process.execPath, ["a.mjs"], { cwd: folder, env: { ...environment, REPRISE_LOG_LEVEL: "debug" } });
+    let out = "";
+    first.stdout.on("data", (chunk) => { out += String(chunk) });
+    await new Promise<void>((resolve) => {
+      let said = "";
+      first.stderr.on("data", (chunk) => { said += String(chunk); if (said.includes("Sleeping for")) resolve() });
+    });
+    const second = reprise(folder, ["runs", "ls"]);
+    expect(second.stderr).toMatch(new RegExp(`error STORE_LOCKED: .* ${first.pid}\\b`));
+    expect(second.status).toBe(5);
+    await new Promise((resolve) => { first.once("exit", resolve) });
+    expect(out).toBe("2\n");
+    expect(reprise(folder, ["runs", "ls", "--state", "completed", "--quiet"]).stdout.trim().split("\n")).toHaveLength(
+      1);
+  });
+});
+
+describe("a workflow edited under a waiting run", () => {
+  const code = (between: string): string => `${STEP}const w = workflow("edited", async () => {
+  const a = await step(1);${between}
+  await sleep("2s");
+  return a + await step(2);
+});
+console.log(await w());\n`;
+
+  test("continues when the edit is harmless", async () => {
+    const folder = project("harmless", { "a.mjs": code("") });
+    await killAt(folder, process.execPath, ["a.mjs"], "Sleeping for", { REPRISE_LOG_LEVEL: "debug" });
+    writeFileSync(join(folder, "a.mjs"), code("\n  const unused = a * 2; // a comment"));
+    const { stdout, stderr, status } = node(folder, ["a.mjs"]);
+    expect(stdout, stderr).toBe("3\n");
+    expect(status).toBe(0);
+  });
+
+  test("parks at an inserted task: both lines, the fix, exit code 3; undone, it ends", async () => {
+    const folder = project("inserted", { "a.mjs": code("") });
+    await killAt(folder, process.execPath, ["a.mjs"], "Sleeping for", { REPRISE_LOG_LEVEL: "debug" });
+    writeFileSync(join(folder, "a.mjs"), code("\n  await step(99);"));
+    const check = reprise(folder, ["check"]);
+    expect(check.status, check.stderr).toBe(3);
+    const { stderr, status } = reprise(folder, ["resume", "-1"]);
+    expect(stderr).toContain("REPLAY_DIVERGED");
+    expect(stderr).toMatch(/- history : TimerStarted timer:sleep#0 {2}at a\.mjs:5/);
+    expect(stderr).toMatch(/\+ code now: TaskScheduled task:step#1 {2}at a\.mjs:5/);
+    expect(stderr).toContain("undo the edit");
+    expect(status).toBe(3);
+    expect(reprise(folder, ["runs", "ls"]).stdout).toMatch(/edited +parked/);
+    expect(reprise(folder, ["why", "-1"]).stdout).toContain("is parked as REPLAY_DIVERGED");
+    writeFileSync(join(folder, "a.mjs"), code(""));
+    expect(reprise(folder, ["resume", "-1", "--json"]).stdout).toContain('"result": 3');
+  });
+});
