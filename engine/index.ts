@@ -2,6 +2,7 @@
 import { RepriseError } from "./core/errors.ts";
 import type { WorkflowSpec } from "./core/policy.ts";
 import { realClock, type Clock } from "./runtime/clock.ts";
+import { thisMachine } from "./runtime/neighbours.ts";
 import { RunEngine, type EngineParts } from "./runtime/engine.ts";
 import { realIds, type Ids } from "./runtime/ids.ts";
 import type { Observer } from "./runtime/worker.ts";
@@ -16,7 +17,8 @@ export { openFold, type RunView } from "./core/fold.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";
 export type { RunInfo, TaskPolicy, TaskSpec, WorkflowSpec } from "./core/policy.ts";
 export { contentHash, inputHash } from "./codec/hash.ts";
-export { decodeValue, encodeValue } from "./codec/value.ts";
+export { encodeRecorded } from "./codec/limits.ts";
+export { decodeValue } from "./codec/value.ts";
 export { fromErrorRecord } from "./codec/error-record.ts";
 export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type TaskFrame, type WorkflowFrame }
   from "./replay/identity.ts";
@@ -62,7 +64,7 @@ export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
     workflow: options.workflow, workflows: options.workflows, pools: options.pools ?? ["default"],
     concurrency: options.concurrency ?? 100, claims: options.claims,
     ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
-    info: { pid: process.pid, node: process.version },
+    info: { pid: process.pid, machine: thisMachine(), node: process.version },
   });
   try { await engine.open() } catch (error) { await store.close(); throw error }
   return engine;

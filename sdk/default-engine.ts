@@ -4,6 +4,7 @@ import { databaseSetting, withoutPassword } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { proving } from "./proof.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
+import { unfinishedRuns } from "./unfinished.ts";
 
 /** `script`: opened by itself for a plain script, which adopts only its own runs. */
 export interface DefaultEngine { readonly engine: RunEngine; readonly script: boolean }
@@ -42,7 +43,9 @@ async function openForScript(): Promise<DefaultEngine> {
 
 /** A script's process ends by itself when its runs are done; signals drain, unless the program has handlers. */
 function closeWithProcess(engine: RunEngine): void {
-  process.once("beforeExit", () => { void engine.close(DRAIN_MS).catch(report) });
+  process.once("beforeExit", () => {
+    void sayUnfinished(engine).then(() => engine.close(DRAIN_MS)).catch(report);
+  });
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {
     if (process.listenerCount(signal) > 0) continue;
     let asked = false;
@@ -63,6 +66,13 @@ function closeWithProcess(engine: RunEngine): void {
 function notDeterministic(error: RepriseError): void {
   process.stderr.write(`error ${error.code}: ${error.message}\n  ${error.hint}\n  ${error.docs}\n`);
   process.exitCode ||= 3;
+}
+
+/** Runs that earlier lives left, and that this one did not continue. */
+async function sayUnfinished(engine: RunEngine): Promise<void> {
+  const { length } = await unfinishedRuns(engine);
+  if (length > 0) process.stderr.write(
+    `${length} other unfinished ${length === 1 ? "run" : "runs"}: npx reprise resume\n`);
 }
 
 function report(error: unknown): void {

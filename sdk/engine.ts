@@ -1,5 +1,5 @@
 /** `openEngine()`: for programs that embed. */
-import { encodeValue, openRunEngine, toMs, type Duration, type RunEngine, type RunState } from "../engine/index.ts";
+import { encodeRecorded, openRunEngine, toMs, type Duration, type RunEngine, type RunState } from "../engine/index.ts";
 import { databaseSetting } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
@@ -50,8 +50,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const [input, how] = rest as [unknown, StartOptions?];
       const made = definitionOf(workflow);
       const { value, fields } = await prepared(made, input, how ?? {});
-      const started =
-        await engine.start({ workflow: made.spec, input: encodeValue(value, `input of ${made.spec.name}`), ...fields });
+      const payload = encodeRecorded(value, `input of ${made.spec.name}`);
+      const started = await engine.start({ workflow: made.spec, input: payload, ...fields });
       return runHandle(started.runId, started.name, () => Promise.resolve(engine));
     },
     get: (id) => runHandle(id, id, () => Promise.resolve(engine)),

@@ -2,13 +2,14 @@
 import { relative, sep } from "node:path";
 import { realpathSync } from "node:fs";
 import {
-  encodeValue, formatMs, inputHash, RepriseError, TERMINAL_STATES, type Event, type Payload, type RunEngine,
+  encodeRecorded, formatMs, inputHash, RepriseError, TERMINAL_STATES, type Event, type Payload, type RunEngine,
   type RunRow, type StartRequest, type WorkflowSpec,
 } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
 import { defaultEngine } from "./default-engine.ts";
 import { isLoading, workflowSpec } from "./registry.ts";
 import { keepSources } from "./sources.ts";
+import { isFree } from "./unfinished.ts";
 
 /** How often this process made the same call: part of the script key, from 0. */
 const calls = new Map<string, number>();
@@ -36,7 +37,7 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
   made++;
   const workflow = workflowSpec(name);
   if (workflow === undefined) throw new Error(`corrupt registry: '${name}' is not defined`);
-  const payload = encodeValue(input, `input of ${name}`);
+  const payload = encodeRecorded(input, `input of ${name}`);
   const { engine, script } = await defaultEngine();
   const scriptKey = script && fields.id === undefined ? scriptKeyOf(name, payload) : undefined;
   const left = scriptKey === undefined || process.env["REPRISE_FRESH"] !== undefined
@@ -72,8 +73,8 @@ export function kept(row: RunRow, events: readonly Event[]): string {
 /** The newest run of this call, if it has not ended and nobody alive has it. */
 async function unfinished(engine: RunEngine, scriptKey: string): Promise<RunRow | undefined> {
   const [row] = await engine.list({ scriptKey, limit: 1 });
-  const free = row !== undefined && !TERMINAL_STATES.includes(row.state) && (row.owner === null || !row.ownerAlive);
-  return free && !engine.holds(row.runId) ? row : undefined;
+  if (row === undefined || TERMINAL_STATES.includes(row.state) || engine.holds(row.runId)) return undefined;
+  return await isFree(engine, row) ? row : undefined;
 }
 
 function scriptKeyOf(workflow: string, input: Payload | undefined): string {

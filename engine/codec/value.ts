@@ -79,7 +79,7 @@ export function decodeValue(payload: Payload | undefined): unknown {
 
 function corrupt(why: string, cause?: unknown): RepriseError {
   return new RepriseError("HISTORY_CORRUPT", `A recorded value cannot be decoded: ${why}`,
-    "Restore the database from a backup, or fork the run from before this event.",
+    "Restore the database from a backup; see reprise db verify.",
     cause === undefined ? undefined : { cause });
 }
 

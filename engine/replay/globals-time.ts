@@ -22,7 +22,7 @@ function patchDate(): void {
       args.length === 0 && kernel.turn !== undefined ? [kernel.turn.now] : args, newTarget),
     apply: (target) => kernel.turn === undefined ? target() : new RealDate(kernel.turn.now).toString(),
     get: (target, property, receiver: unknown) => property === "now" ? now
-      : Reflect.get(target, property, receiver) as unknown,
+      : Reflect.get(target, property, receiver) as unknown, // typed any by its declaration; nothing is claimed of it
     set: (target, property, value) => Reflect.set(target, property, value),
   });
   RealDate.prototype.constructor = globalThis.Date;
@@ -108,7 +108,7 @@ function patchTimers(): void {
 /** node hangs util.promisify's symbol on its timers; keep it. */
 function descriptorsOf(fn: object): object {
   return Object.fromEntries(Object.getOwnPropertySymbols(fn).map((symbol) =>
-    [symbol, Reflect.get(fn, symbol) as unknown]));
+    [symbol, Reflect.get(fn, symbol) as unknown])); // as above
 }
 
 /** In a turn a tick would come after the drain; as a microtask it belongs to it. */

@@ -6,7 +6,7 @@
 import { StoreError, type AppendRow, type Change, type SentMail, type Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import { afterTurns } from "../replay/turns.ts";
-import { isHopeless, type Patience } from "./patience.ts";
+import type { Patience } from "./patience.ts";
 
 /** One append, ready to leave, with what must be written before it and with it. */
 export interface Outgoing {
@@ -125,12 +125,20 @@ export class Committer {
   async #flush(batch: ReadonlyMap<Appender, Outgoing>): Promise<void> {
     // Rows with a change of state go in a statement of their own: a held `runs` lock never delays the plain ones.
     const plain = new Map<Appender, Outgoing>(), changing = new Map<Appender, Outgoing>();
-    for (const [run, out] of batch) (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run,
-      out);
+    for (const [run, out] of batch) {
+      (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run, out);
+    }
     const payloads = [...batch.values()].flatMap((out) => out.payloads);
-    if (payloads.length > 0) await this.#options.patience.insist(() => this.#options.store.putPayloads(payloads));
-    if (plain.size > 0) await this.#send(plain);
-    if (changing.size > 0) await this.#send(changing);
+    try {
+      if (payloads.length > 0) {
+        await this.#options.patience.insist(() => this.#options.store.putPayloads(payloads));
+      }
+      if (plain.size > 0) await this.#send(plain);
+      if (changing.size > 0) await this.#send(changing);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      for (const run of batch.keys()) if (this.#inFlight.has(run)) this.#refuse(run, error);
+    }
   }
 
   /** Sends until every row has landed or been refused. */
@@ -143,7 +151,7 @@ export class Committer {
       this.#options.patience.recovered();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (isHopeless(error)) { await this.#split(batch, error); return }
+      if (this.#options.patience.isHopeless(error)) { await this.#split(batch, error); return }
       await this.#options.patience.pause(error);
     }
     const missing = new Map<Appender, Outgoing>();
@@ -180,7 +188,7 @@ export class Committer {
       } catch (error) {
         lost = true;
         if (!(error instanceof StoreError)) throw error;
-        if (isHopeless(error)) { this.#refuse(run, error); return }
+        if (this.#options.patience.isHopeless(error)) { this.#refuse(run, error); return }
         await this.#options.patience.pause(error);
       }
       const [answer] = await this.#options.patience.insist(() => this.#options.store.standing([row]));

@@ -192,6 +192,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
 
   refused(why: StoreError | undefined): void {
     if (why === undefined) { this.#leave({ how: "lost" }); return }
+    if (why.code === "DISK_FULL") { this.#leave({ how: "parked", error: why }); return }
     this.#leave(
       { how: "parked", error: new RepriseError("APPEND_REFUSED", `the database refuses the data: ${why.message}`,
       "Look at the values that this run was about to record.") });

@@ -11,6 +11,7 @@ import { TERMINAL_STATES, type LogLine, type NewRun, type RunFilter, type RunRow
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, type History } from "./load.ts";
+import { hasEnded } from "./neighbours.ts";
 import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
 
 /** Grows when replay itself changes what old histories mean. */
@@ -143,6 +144,15 @@ export class RunEngine {
     if (answer === "no_run") await this.row(runId);
     this.#worker.poke();
     return answer === "ok";
+  }
+
+  /** Ends the lease of a worker that was a process of this machine and is gone. True: its runs are free now. */
+  async buryDead(worker: string): Promise<boolean> {
+    const known = (await this.store.workers()).find((one) => one.worker === worker);
+    if (known === undefined || !hasEnded(known.info)) return false;
+    await this.store.retire(worker);
+    await this.#worker.sweep();
+    return true;
   }
 
   /** Is this run in this process's hands? */

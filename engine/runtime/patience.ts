@@ -7,6 +7,8 @@ const LAST_MS = 5000;
 
 export interface PatienceOptions {
   readonly clock: Clock;
+  /** The database lives in this process. */
+  readonly embedded: boolean;
   readonly random: () => number;
   /** The database does not answer; called once per outage, and with undefined when it is back. */
   readonly onOutage: (error: StoreError | undefined) => void;
@@ -32,11 +34,20 @@ export class Patience {
         this.recovered();
         return answer;
       } catch (error) {
-        const hopeless = !(error instanceof StoreError) || isHopeless(error);
+        const hopeless = !(error instanceof StoreError) || this.isHopeless(error);
         if (hopeless || this.#stopped || this.#options.clock.monotonic() > until) throw error;
         await this.pause(error);
       }
     }
+  }
+
+  /** No waiting helps: bad data (22xxx, 23xxx), a statement that is not understood (42xxx, 0A000), tables not ours;
+   *  and an
+   *  embedded database that has run out of disk: it is dead, while a server recovers when there is room again. */
+  isHopeless(error: StoreError): boolean {
+    return error.code === "SCHEMA_NEWER" || error.code === "MIGRATION_CHANGED"
+      || /^(22|23|42|0A)/.test(error.sqlState ?? "")
+      || (this.#options.embedded && error.code === "DISK_FULL");
   }
 
   /** The database answered. */
@@ -52,10 +63,4 @@ export class Patience {
     const cap = Math.min(LAST_MS, FIRST_MS * 2 ** this.#failures++);
     await new Promise<void>((resolve) => { this.#options.clock.after(this.#options.random() * cap, resolve) });
   }
-}
-
-/** No waiting helps: bad data (22xxx, 23xxx), a statement that is not understood (42xxx, 0A000), tables not ours. */
-export function isHopeless(error: StoreError): boolean {
-  return error.code === "SCHEMA_NEWER" || error.code === "MIGRATION_CHANGED"
-    || /^(22|23|42|0A)/.test(error.sqlState ?? "");
 }

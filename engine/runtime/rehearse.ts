@@ -4,7 +4,8 @@ import { isDelivery, type Delivery, type Event } from "../core/events.ts";
 import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord, toErrorRecord } from "../codec/error-record.ts";
 import { inputHash } from "../codec/hash.ts";
-import { decodeValue, encodeValue } from "../codec/value.ts";
+import { encodeRecorded } from "../codec/limits.ts";
+import { decodeValue } from "../codec/value.ts";
 import { describeDivergence, type Divergence } from "../replay/divergence.ts";
 import { Execution, type DecisionDraft, type Values } from "../replay/execution.ts";
 import { siteLine } from "../replay/site.ts";
@@ -22,7 +23,7 @@ export interface Rehearsal {
 }
 
 /** How replay turns values into payloads, everywhere. */
-export const values: Values = { encode: encodeValue, hash: inputHash, toRecord: toErrorRecord };
+export const values: Values = { encode: encodeRecorded, hash: inputHash, toRecord: toErrorRecord };
 
 /** Runs the code of `workflow` through `history`. Tasks are never run; nothing is written. */
 export function rehearse(runId: string, workflow: WorkflowSpec, history: readonly Event[],

@@ -2,8 +2,8 @@
 import { RepriseError, TimedOut } from "../core/errors.ts";
 import type { Event, Payload } from "../core/events.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
-import { PAYLOAD_LIMIT } from "../codec/limits.ts";
-import { decodeValue, encodeValue, payloadBytes } from "../codec/value.ts";
+import { encodeRecorded } from "../codec/limits.ts";
+import { decodeValue } from "../codec/value.ts";
 import type { OpenTask } from "../replay/execution.ts";
 import { Abort } from "../replay/abort.ts";
 import type { TaskFrame } from "../replay/identity.ts";
@@ -127,9 +127,7 @@ export class Tasks {
     const { call } = task;
     let result: Payload | undefined;
     try {
-      result = encodeValue(value, `result of ${call.spec.name}`);
-      const bytes = result === undefined ? 0 : payloadBytes(result);
-      if (bytes > PAYLOAD_LIMIT) throw tooLarge(call.spec.name, bytes);
+      result = encodeRecorded(value, `result of ${call.spec.name}`);
     } catch (error) { this.#end(task, attempt, error); return }
     this.#tasks?.delete(call.key);
     this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt,
@@ -196,11 +194,6 @@ export class Tasks {
     return new AttemptFrame(run, call, attempt, abort,
       (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key: call.key, attempt }));
   }
-}
-
-function tooLarge(task: string, bytes: number): RepriseError {
-  return new RepriseError("PAYLOAD_TOO_LARGE", `task '${task}' returned ${bytes} bytes; the limit is ${PAYLOAD_LIMIT}`,
-    "Store it elsewhere (a file, a bucket, a table) and return where it is.");
 }
 
 function pastOf(history: readonly Event[]): Map<string, Past> | undefined {

@@ -91,7 +91,8 @@ export class Worker implements DriverHost {
     this.ids = options.ids;
     this.#id = `w-${options.ids.run(options.clock.now())}`;
     this.#logs = new Logs(options.store, options.clock);
-    this.patience = new Patience({ clock: options.clock, random: options.ids.random,
+    this.patience =
+      new Patience({ clock: options.clock, embedded: options.store.kind === "pglite", random: options.ids.random,
       onOutage: (error) => options.observer.outage(error) });
     this.committer = new Committer({ store: options.store, clock: options.clock, patience: this.patience,
       lanes: options.store.kind === "postgres" ? 2 : 1 });
@@ -112,7 +113,7 @@ export class Worker implements DriverHost {
       for (const driver of this.held) driver.check();
     });
     if (this.store.kind === "postgres") {
-      this.#every(SWEEP_MS, async () => { await this.store.sweep(MAX_CRASHES, SWEEP_RUNS, this.ids.uuid()) });
+      this.#every(SWEEP_MS, () => this.sweep());
     }
     this.#unlisten = await this.store.listen((runId) => {
       if (runId === undefined || this.#runs.has(runId) || this.#options.claims !== "none") this.poke();
@@ -139,13 +140,16 @@ export class Worker implements DriverHost {
 
   /** Takes a run over, though nothing of it is due. False: another worker holds it, or this code may not. */
   async resume(runId: string, workflow: WorkflowSpec): Promise<History | undefined> {
-    this.#own.add(runId);
     const [claimed] = await this.store.claim({
       worker: this.id, pools: this.#options.pools, codeVersion: workflow.codeVersion, limit: 1,
       claimId: this.ids.uuid(), runs: [runId], evenIfNotReady: true,
     });
+    this.#own.add(runId); // after the claim: this worker's own poll must not be faster
     return claimed === undefined ? undefined : this.#take(claimed);
   }
+
+  /** Frees the runs of workers whose lease has ended. */
+  async sweep(): Promise<void> { await this.store.sweep(MAX_CRASHES, SWEEP_RUNS, this.ids.uuid()) }
 
   /** Something may have come: look now. */
   poke(): void { this.#pollMs = POLL_FIRST_MS; this.#schedulePoll(0) }

@@ -27,7 +27,7 @@ export function withFaults(store: Store, plan: FaultPlan): Store & { readonly ca
         if (fault === "drop") throw new StoreError("STORE_UNAVAILABLE", "dropped on purpose", "unknown");
         if (fault === "delay") await new Promise((resolve) => { setTimeout(resolve, 5) });
         const answer: unknown = await real.apply(target, [...args]);
-        if (fault === "repeat") return real.apply(target, [...args]) as unknown;
+        if (fault === "repeat") return real.apply(target, [...args]) as unknown; // whatever the verb answers
         if (fault === "lose-answer") throw new StoreError("STORE_UNAVAILABLE", "answer lost on purpose", "unknown");
         if (fault === "die-after") { state.dead = true; return never }
         return answer;

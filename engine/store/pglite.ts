@@ -110,8 +110,11 @@ class PgliteDriver implements SqlDriver {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     if (this.#waiting.size === 0) this.#worker.unref();
-    if ("rows" in answer) waiting?.resolve(answer.rows);
-    else waiting?.reject(fromDatabase(answer.error));
+    if ("rows" in answer) { waiting?.resolve(answer.rows); return }
+    const error = fromDatabase(answer.error);
+    waiting?.reject(error);
+    // Without room it cannot even end in order, and computes for ever: opened again, it recovers from its log.
+    if (error.code === "DISK_FULL") { this.#die(error); void this.#worker.terminate() }
   }
 
   #die(error: StoreError): void {

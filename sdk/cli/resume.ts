@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { RepriseError, type RunEngine, type RunRow } from "../../engine/index.ts";
 import { continueRun } from "../start.ts";
+import { isFree, unfinishedRuns } from "../unfinished.ts";
 import { codeOf, findRun, hasEnded, withEngine } from "./open.ts";
 import { outJson, say } from "./output.ts";
 
@@ -23,7 +24,7 @@ interface Resumed { readonly run: string; readonly name: string; readonly result
 
 async function resumeAll(engine: RunEngine, wanted: string | undefined,
   files: readonly string[]): Promise<readonly Resumed[]> {
-  const rows = wanted === undefined ? await unfinished(engine) : [await resumable(engine, wanted)];
+  const rows = wanted === undefined ? await unfinishedRuns(engine) : [await resumable(engine, wanted)];
   if (rows.length === 0) say("No run is unfinished.");
   return Promise.all(rows.map(async (row) => {
     const { runId: run, name } = row;
@@ -36,12 +37,7 @@ async function resumeAll(engine: RunEngine, wanted: string | undefined,
 
 async function resumable(engine: RunEngine, wanted: string): Promise<RunRow> {
   const row = await findRun(engine, wanted);
-  if (!hasEnded(row)) return row;
+  if (!hasEnded(row)) { await isFree(engine, row); return row }
   throw new RepriseError("RUN_ENDED", `run '${row.name}' has ended as ${row.state}; there is nothing to resume`,
     `See it: reprise runs inspect ${row.runId}`);
-}
-
-async function unfinished(engine: RunEngine): Promise<readonly RunRow[]> {
-  const rows = await engine.list({ states: ["pending", "running", "waiting", "cancelling"], limit: 1000 });
-  return rows.filter((row) => row.owner === null || !row.ownerAlive);
 }

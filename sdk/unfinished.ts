@@ -1,0 +1,16 @@
+/** Runs that nobody works on, though they have not ended. */
+import type { RunEngine, RunRow, RunState } from "../engine/index.ts";
+
+const OPEN: readonly RunState[] = ["pending", "running", "waiting", "cancelling"];
+
+/** May this process take the run? A killed process of this machine is known to be dead before its lease says so. */
+export async function isFree(engine: RunEngine, row: RunRow): Promise<boolean> {
+  return row.owner === null || !row.ownerAlive || engine.buryDead(row.owner);
+}
+
+/** Up to 1,000 unfinished runs, newest first, that no living process holds. */
+export async function unfinishedRuns(engine: RunEngine): Promise<readonly RunRow[]> {
+  const rows = await engine.list({ states: OPEN, limit: 1000 });
+  const free = await Promise.all(rows.map((row) => engine.holds(row.runId) ? false : isFree(engine, row)));
+  return rows.filter((_, i) => free[i]);
+}
