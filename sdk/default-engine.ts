@@ -11,6 +11,16 @@ export interface DefaultEngine { readonly engine: RunEngine; readonly script: bo
 
 let current: Promise<DefaultEngine> | undefined;
 const DRAIN_MS = 30_000;
+/** A signal ends this process: what it still waits for is not coming, and is no error of the user's code. */
+let ending = false;
+
+/** The same promise; while a signal ends the process it stays open instead of rejecting. */
+export function unlessEnding<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    if (!ending) throw error;
+    return new Promise<never>(() => undefined);
+  });
+}
 
 /** The default engine, opened when first needed. */
 export function defaultEngine(): Promise<DefaultEngine> {
@@ -52,6 +62,7 @@ function closeWithProcess(engine: RunEngine): void {
     process.on(signal, () => {
       if (asked) process.exit(code);
       asked = true;
+      ending = true;
       const waiting = engine.held;
       void engine.close(DRAIN_MS).catch(report).then(() => {
         if (waiting > 0) process.stderr.write(`${waiting} unfinished ${waiting === 1 ? "run" : "runs"}: ` +

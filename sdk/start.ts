@@ -6,7 +6,7 @@ import {
   type RunRow, type StartRequest, type WorkflowSpec,
 } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
-import { defaultEngine } from "./default-engine.ts";
+import { defaultEngine, unlessEnding } from "./default-engine.ts";
 import { isLoading, workflowSpec } from "./registry.ts";
 import { keepSources } from "./sources.ts";
 import { isFree } from "./unfinished.ts";
@@ -24,8 +24,7 @@ export type StartFields = Pick<StartRequest, "name" | "id" | "ifExists" | "at" |
 /** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script
  *  left. */
 export async function runAtTopLevel(name: string, input: unknown, fields: StartFields = {}): Promise<unknown> {
-  const { engine, runId } = await startAtTopLevel(name, input, fields);
-  return engine.result(runId);
+  return unlessEnding(startAtTopLevel(name, input, fields).then(({ engine, runId }) => engine.result(runId)));
 }
 
 /** Starts (or resumes, or attaches to) a run. @throws RUN_WHILE_LOADING, UNSERIALIZABLE, RUN_EXISTS */

@@ -140,6 +140,26 @@ describe("a script", () => {
   });
 });
 
+describe("Ctrl-C", () => {
+  test("gives the run back, says how to go on, and ends with 130; the next start resumes", async () => {
+    const folder = project("interrupted", { "a.mjs": `${STEP}
+      const w = workflow("w", async () => { await step(1); await sleep("3s"); return step(2) });
+      console.log(await w());` });
+    const child =
+      spawn(process.execPath, ["a.mjs"], { cwd: folder, env: { ...environment, REPRISE_LOG_LEVEL: "debug" } });
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      const before = said.includes("Sleeping for");
+      said += String(chunk);
+      if (!before && said.includes("Sleeping for")) child.kill("SIGINT");
+    });
+    expect(await new Promise((resolve) => { child.once("exit", resolve) }), said).toBe(130);
+    expect(said).toContain("1 unfinished run: run the same command again, or: npx reprise resume");
+    expect(node(folder, ["a.mjs"])).toMatchObject({ status: 0, stdout: "2\n",
+      stderr: expect.stringContaining("1 task kept") });
+  });
+});
+
 describe("a workflow edited under a waiting run", () => {
   const code = (between: string): string => `${STEP}const w = workflow("edited", async () => {
   const a = await step(1);${between}
