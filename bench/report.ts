@@ -9,7 +9,8 @@ export interface Results {
 
 const ROWS: readonly (readonly [string, string, string])[] = [
   ["taskVsInsert", "a sequential task over one raw insert + commit, PostgreSQL", "<= 1.5"],
-  ["throughputVsBatch", "history rows/s at 100 runs over raw rows/s, 1,000 an insert, one connection", ">= 0.4"],
+  ["throughputVsBatch", "history rows/s at 100 runs over raw rows/s, 100 an insert, one connection", ">= 0.4"],
+  ["throughputVsBatchOf1000", "the same over 1,000 rows an insert, more than 100 runs can ever fill", ""],
   ["tasksPerSecond", "tasks a second at 100 runs, PostgreSQL on the same two cores", ">= 10,000"],
   ["rowsPerTask", "rows of history per task", "1"],
   ["replay100kMs", "a history of 100,000 events: read, decoded, replayed (ms)", "<= 1,000"],
