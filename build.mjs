@@ -1,4 +1,5 @@
-/** Builds dist/: TypeScript by project references, the .sql files beside it, the template of an embedded database. */
+/** Builds dist/: TypeScript by project references, the .sql files beside it, the template of an embedded
+ * database, and the viewer's page. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -9,4 +10,6 @@ const node = (script, ...args) => execFileSync(process.execPath, [here(script), 
 node("node_modules/typescript/bin/tsc", "-b");
 if (existsSync(here("engine/store/sql"))) cpSync(here("engine/store/sql"), here("dist/engine/store/sql"), { recursive: true });
 if (existsSync(here("dist/engine/store/make-template.js"))) node("dist/engine/store/make-template.js");
+node("node_modules/typescript/bin/tsc", "-p", "replay-viewer/web");
+node("replay-viewer/web/build.mjs");
 chmodSync(here("dist/sdk/cli/main.js"), 0o755);

@@ -34,7 +34,7 @@ const MAY: { readonly [R in Room]: { readonly rooms: readonly Room[]; readonly p
   "engine": { rooms: ["engine/core", "engine/codec", "engine/replay", "engine/store", "engine/runtime"], packages: [] },
   "sdk": { rooms: ["engine"], packages: ["zod", "tsx"] },
   "replay-viewer/model": { rooms: ["engine/core"], packages: [] },
-  "replay-viewer/web": { rooms: ["replay-viewer/model"],
+  "replay-viewer/web": { rooms: ["replay-viewer/model", "engine/core"],
     packages: ["preact", "@preact/signals", "microdiff", "superjson"] },
   "replay-viewer/server": { rooms: ["engine"], packages: ["ws", "zod", "hono", "@hono/node-server"] },
   "sdk/cli": { rooms: ["sdk", "engine", "replay-viewer/server"], packages: ["commander"] },

@@ -1,0 +1,98 @@
+/** The server's API: one function a route. Every failure is a Failure with the server's own code and next step. */
+import type { Json, Payload } from "../../engine/core/events.ts";
+import type { HistoryPage, LogLine, Problem, RunRow, Sources } from "../model/wire.ts";
+
+/** What went wrong, said so that a person can act on it. */
+export class Failure extends Error {
+  readonly problem: Problem;
+  readonly status: number;
+  constructor(problem: Problem, status: number) {
+    super(problem.message);
+    this.problem = problem;
+    this.status = status;
+  }
+}
+
+const KEPT = "reprise.token";
+let token = "";
+
+/** Takes the token out of the address, where the server's first link has it, and keeps it for this tab. */
+export function openToken(): void {
+  const found = /[#&](?:token|t)=([\w-]+)/.exec(location.hash)?.[1];
+  try {
+    if (found !== undefined) sessionStorage.setItem(KEPT, found);
+    token = found ?? sessionStorage.getItem(KEPT) ?? "";
+  } catch { token = found ?? "" } // storage is closed: the token lives as long as the page
+  if (found !== undefined) history.replaceState(null, "", location.pathname + location.search);
+}
+/** The subprotocols that carry the token to the socket, where no header can be set. */
+export function protocols(): string[] {
+  return token === "" ? ["reprise.v1"] : ["reprise.v1", `reprise.${token}`];
+}
+/** Keeps a token that the reader typed. */
+export function useToken(text: string): void {
+  token = text.trim();
+  try { sessionStorage.setItem(KEPT, token) } catch { /* it lives as long as the page */ }
+}
+
+async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, { ...init, cache: "no-store", headers: {
+      ...(token !== "" && { authorization: `Bearer ${token}` }),
+      ...(init.body !== undefined && { "content-type": "application/json" }) } });
+  } catch (error) {
+    if (init.signal?.aborted === true) throw error;
+    throw new Failure({ code: "SERVER_GONE", message: "The server does not answer.",
+      hint: "Is it still running? This page goes on by itself when it is back." }, 0);
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return body as T; // the server answers by its schema; what is drawn from it is text
+  throw new Failure(problemOf(body, response.status), response.status);
+}
+
+function problemOf(body: unknown, status: number): Problem {
+  const error: unknown = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
+  const part = (name: string): string | undefined => {
+    const value: unknown = typeof error === "object" && error !== null ? Reflect.get(error, name) : undefined;
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const hint = part("hint"), docs = part("docs");
+  return { code: part("code") ?? `HTTP_${status}`, message: part("message") ?? `The server answered with ${status}.`,
+    ...(hint !== undefined && { hint }), ...(docs !== undefined && { docs }) };
+}
+
+/** Any error as a problem that can be shown. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Failure) return error.problem;
+  return { code: "PAGE_FAILED", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Filters of the list of runs, as the address has them. */
+export interface RunQuery {
+  readonly state?: string; readonly workflow?: string; readonly q?: string; readonly tag?: string;
+  readonly since?: string;
+}
+export const listRuns = (query: RunQuery, before: string | undefined, signal: AbortSignal):
+  Promise<{ readonly runs: readonly RunRow[]; readonly next: string | null }> => {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...query, before, limit: "50" })) if (value) params.set(name, value);
+  return call(`/runs?${params.toString()}`, { signal });
+};
+export const oneRun = (id: string): Promise<{ readonly run: RunRow }> => call(`/runs/${id}`);
+export const historyAfter = (id: string, after: number, limit = 5000): Promise<HistoryPage> =>
+  call(`/runs/${id}/history?after=${after}&limit=${limit}`);
+export const logsOf = (id: string): Promise<{ readonly lines: readonly LogLine[] }> => call(`/runs/${id}/logs`);
+export const sourcesOf = (id: string): Promise<Sources> => call(`/runs/${id}/sources`);
+
+/** A large value that is kept apart. */
+export async function payloadOf(hash: string): Promise<Payload> {
+  const body = await call<Payload | { readonly payload: Payload }>(`/payloads/${encodeURIComponent(hash)}`);
+  return "payload" in body ? body.payload : body;
+}
+
+export type Verb = "cancel" | "pause" | "resume" | "retry" | "signal" | "fork";
+/** An action on a run; `run` is the new run where one was made. */
+export function act(id: string, verb: Verb, body: Json = {}): Promise<{ readonly ok: true; readonly run?: string }> {
+  return call(`/runs/${id}/${verb}`, { method: "POST", body: JSON.stringify(body) });
+}

@@ -1,0 +1,51 @@
+/** A recording that the page shows instead of a server: one that it holds, or a file that was dropped on it. */
+import { signal, type Signal } from "@preact/signals";
+import { isHistoryExport, isRecording, type Recording } from "../model/wire.ts";
+import { say } from "./notices.tsx";
+import { visit } from "./place.ts";
+
+/** The recording that is shown. */
+export const recorded: Signal<Recording | undefined> = signal(undefined);
+/** Is this page itself a recording? Then there is no server behind it. */
+export let embedded = false;
+/** Why the recording in the page cannot be read. */
+export const broken: Signal<string | undefined> = signal(undefined);
+
+/** Looks for the recording in the page. */
+export function findRecording(): void {
+  const text = document.getElementById("recording")?.textContent ?? "";
+  if (text.trim() === "") return;
+  embedded = true;
+  try { recorded.value = readRecording(text) } catch (error) {
+    broken.value = error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** A recording, or an export of the command line, from its text. Throws a plain Error for anything else. */
+export function readRecording(text: string): Recording {
+  const inPage = /<script type="application\/json" id="recording">(.+?)<\/script>/s.exec(text)?.[1];
+  const value: unknown = JSON.parse(inPage ?? text);
+  if (isRecording(value)) return value;
+  if (isHistoryExport(value)) return { format: "reprise/recording/1", run: value.run, events: value.events, logs: [] };
+  throw new Error("the document is no recording of a run");
+}
+
+/** Lets a recording be dropped anywhere on the page. */
+export function takeDrops(): void {
+  addEventListener("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault() });
+  addEventListener("drop", (event) => {
+    const file = event.dataTransfer?.files[0];
+    if (file === undefined) return;
+    event.preventDefault();
+    void openFile(file);
+  });
+}
+
+/** Shows the run in a file. */
+export async function openFile(file: File): Promise<void> {
+  try {
+    const recording = readRecording(await file.text());
+    recorded.value = recording;
+    visit(`/runs/${recording.run.runId}`);
+  } catch { say(`${file.name} is no recording of a run`, true) }
+}

@@ -1,0 +1,23 @@
+/** Keys of the list of runs. */
+import { signal } from "@preact/signals";
+import type { RunRow } from "../model/wire.ts";
+import { type KeyMap, useKeys } from "./keys.ts";
+import { visit } from "./place.ts";
+
+/** Index of the row that the keys are on; -1 before the first key. */
+export const chosenRow = signal(-1);
+
+/** Lets the keys work on these rows until the function it returns is called. */
+export function runKeys(rows: () => readonly RunRow[]): () => void {
+  const step = (by: number): void => {
+    chosenRow.value = Math.max(0, Math.min(rows().length - 1, chosenRow.value + by));
+  };
+  const map: KeyMap = {
+    ArrowDown: () => { step(1) }, ArrowUp: () => { step(-1) }, j: () => { step(1) }, k: () => { step(-1) },
+    PageDown: () => { step(15) }, PageUp: () => { step(-15) },
+    Home: () => { step(-1e9) }, End: () => { step(1e9) },
+    Enter: () => { const row = rows()[chosenRow.value]; if (row !== undefined) visit(`/runs/${row.runId}`) },
+    "/": () => { document.getElementById("search")?.focus() },
+  };
+  return useKeys(map);
+}
