@@ -87,8 +87,8 @@ function readFolder(folder: string): ReadonlyMap<string, StaticFile> {
   let bytes = 0;
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     const path = join(folder, name);
-    if (!lstatSync(path).isFile()) continue; // no links: they may lead anywhere
-    const content = readFileSync(path);
+    const content = readPlain(path);
+    if (content === undefined) continue;
     bytes += content.length;
     if (bytes > MAX_BYTES) throw new Error(`the viewer in ${folder} has more than ${MAX_BYTES} bytes`);
     contents.set(`/${name.replaceAll("\\", "/")}`, content);
@@ -99,6 +99,14 @@ function readFolder(folder: string): ReadonlyMap<string, StaticFile> {
     files.set(path, fileOf(path, content, contents.get(`${path}.br`), contents.get(`${path}.gz`)));
   }
   return files;
+}
+
+/** A file's content; undefined for what is no file, a link (it may lead anywhere), or gone (a build is under way). */
+function readPlain(path: string): Buffer | undefined {
+  try { return lstatSync(path).isFile() ? readFileSync(path) : undefined } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function fileOf(path: string, plain: Buffer, br?: Buffer, gz?: Buffer): StaticFile {

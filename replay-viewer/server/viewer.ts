@@ -79,12 +79,17 @@ export interface Viewer {
 /** Serves the viewer. @throws INVALID_OPTION for a host that is too open, PORT_TAKEN */
 export async function openViewer(options: ViewerOptions): Promise<Viewer> {
   const { host = "127.0.0.1", port = 4400 } = options;
-  const tokens = tokensOf(options.token);
+  const tokens = tokensOf(options.token), files = new StaticFiles(options.staticDir ?? builtViewer());
   if (!isLoopback(host)) checkExposed(host, tokens, options);
   const server = options.tls === undefined ? createServer(SERVER) : createTlsServer({ ...SERVER, ...options.tls });
   server.maxConnections = options.limits?.maxConnections ?? 256;
   const bound = await listen(server, host, port);
-  const close = serve(server, options, { host, port: bound, tokens });
+  let close: () => Promise<void>;
+  // An open port that nobody answers at would keep the process alive.
+  try { close = serve(server, options, { host, port: bound, tokens, files }) } catch (error) {
+    server.close();
+    throw error;
+  }
   const shown = isAnyHost(host) ? "127.0.0.1" : host;
   const origin = `${options.tls === undefined ? "http" : "https"}://${inUrl(shown)}:${bound}`;
   const [first] = tokens;
@@ -94,7 +99,8 @@ export async function openViewer(options: ViewerOptions): Promise<Viewer> {
 const SERVER = { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 30_000 };
 const MIN_EXPOSED_TOKEN = 32;
 
-interface Bound { readonly host: string; readonly port: number; readonly tokens: readonly AccessToken[] }
+interface Bound { readonly host: string; readonly port: number; readonly tokens: readonly AccessToken[];
+  readonly files: StaticFiles }
 
 /** Puts everything together behind an open port. The answer closes it. */
 function serve(server: Server, options: ViewerOptions, bound: Bound): () => Promise<void> {
@@ -108,8 +114,8 @@ function serve(server: Server, options: ViewerOptions, bound: Bound): () => Prom
   const parts: FeedParts = { engine, histories, redactor, clock, storeClock, onError, pollMs: limits.pollMs ?? 100 };
   const live = new Live(parts, guard, { maxMessage: limits.maxMessage ?? 256 * 1024,
     maxWaiting: limits.maxWaiting ?? 1024 * 1024, pingMs: limits.pingMs ?? 30_000 });
-  const http = httpListener({ routes, guard, redactor, onError, maxBody: limits.maxBody ?? 1024 * 1024,
-    files: new StaticFiles(options.staticDir ?? builtViewer()) });
+  const http = httpListener({ routes, guard, redactor, onError, files: bound.files,
+    maxBody: limits.maxBody ?? 1024 * 1024 });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => { http(request, response) });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => { socket.destroy() });

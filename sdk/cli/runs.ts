@@ -4,6 +4,7 @@ import { formatMs, openFold, RepriseError, type Event, type RunEngine, type RunR
   type RunState } from "../../engine/index.ts";
 import { timeline } from "./timeline.ts";
 import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
+import { recordRun } from "../../replay-viewer/server/record.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
 import { bold, dim, out, outJson, outJsonLine, say, table, when, type Style } from "./output.ts";
@@ -32,11 +33,13 @@ export function addRuns(program: Command): void {
     });
   runs.command("cancel").argument("<run>").description("ask a run to stop").option("--reason <text>").option("--json")
     .action(async (wanted: string, options: Style & { reason?: string }) => { await cancel(wanted, options) });
-  runs.command("export").argument("<run>").description("the whole history as one JSON document")
-    .action(async (wanted: string) => {
+  runs.command("export").argument("<run>").description("the whole history as one JSON document, or as a page")
+    .option("--html", "the viewer's page with the run inside: opens without a server, secrets taken out")
+    .action(async (wanted: string, { html }: { html?: boolean }) => {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
-        outJson({ format: "reprise/history/1", run: row, events: await engine.history(row.runId) });
+        if (html) out(await recordRun(engine, row.runId));
+        else outJson({ format: "reprise/history/1", run: row, events: await engine.history(row.runId) });
       });
     });
 }
