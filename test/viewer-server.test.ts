@@ -51,8 +51,7 @@ async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
 }
 const runs = (query = ""): Promise<z.output<typeof wire.listAnswer>> => get(`/runs${query}`, wire.listAnswer);
 
-const soon = <T>(look: () => T): ReturnType<typeof expect.poll<T>> => expect.poll(look, { timeout: 20_000,
-  interval: 2 });
+const soon = <T>(look: () => T): ReturnType<typeof expect.poll<T>> => expect.poll(look, { timeout: 20_000 });
 const add = task("add", async (a: number, b: number) => { await pause(2); return a + b });
 const sum = workflow("sum", async (upTo: number) => {
   let total = 0;
