@@ -36,7 +36,8 @@ const MAY: { readonly [R in Room]: { readonly rooms: readonly Room[]; readonly p
   "replay-viewer/model": { rooms: ["engine/core"], packages: [] },
   "replay-viewer/web": { rooms: ["replay-viewer/model", "engine/core"],
     packages: ["preact", "@preact/signals", "microdiff", "superjson"] },
-  "replay-viewer/server": { rooms: ["engine", "replay-viewer/model"], packages: ["ws", "zod", "hono", "@hono/node-server"] },
+  "replay-viewer/server": { rooms: ["engine", "replay-viewer/model"],
+    packages: ["ws", "zod", "hono", "@hono/node-server"] },
   "sdk/cli": { rooms: ["sdk", "engine", "replay-viewer/server"], packages: ["commander"] },
 };
 
