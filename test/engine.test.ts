@@ -10,6 +10,14 @@ afterEach(async () => { await engine.close() });
 const add = task("add", (a: number, b: number) => a + b);
 
 describe("a workflow", () => {
+  test("decides more in one turn than a row of history holds", async () => {
+    const many = workflow("many-at-once", async () => {
+      const sums = await Promise.all(Array.from({ length: 3000 }, (_, i) => add(i, 1)));
+      return sums.reduce((a, b) => a + b, 0);
+    });
+    expect(await many()).toBe(3000 * 3001 / 2);
+  });
+
   test("returns what its function returns, and records each task once", async () => {
     const sum = workflow("sum", async (upTo: number) => {
       let total = 0;

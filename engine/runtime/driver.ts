@@ -179,6 +179,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
 
   landed(): void {
     const events = this.#outbox.landed();
+    if (!this.#outbox.empty) this.#host.committer.mark(this, true); // a turn with more than one row's events
     this.#host.observe(this.run, events);
     for (const event of events) {
       if (isDelivery(event)) this.#feed(event);

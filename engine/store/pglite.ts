@@ -64,7 +64,8 @@ class PgliteDriver implements SqlDriver {
     this.location = location;
     this.#power = power;
     this.#unlock = unlock;
-    this.#worker = new Worker(new URL("pglite-thread.js", BUILT), { workerData: { data }, stdout: true, stderr: true });
+    this.#worker = new Worker(new URL("pglite-thread.js", BUILT),
+      { workerData: { data }, execArgv: [], stdout: true, stderr: true });
     this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
     this.#worker.on("error",
       (error) => this.#die(new StoreError("STORE_OPEN_FAILED", `the embedded database stopped: ${error.message}`,

@@ -152,7 +152,7 @@ class PostgresDriver implements SqlDriver {
   guardLease(worker: string, ttlMs: number): LeaseGuard {
     const beat = new SharedArrayBuffer(4), counter = new Int32Array(beat);
     const data: LeaseData = { url: this.#url, worker, ttlMs, everyMs: ttlMs / 3, beat };
-    const thread = new Thread(new URL("lease-thread.js", BUILT), { workerData: data });
+    const thread = new Thread(new URL("lease-thread.js", BUILT), { workerData: data, execArgv: [] });
     thread.unref();
     thread.on("error", () => undefined); // the process's own heartbeat goes on
     return { beat: () => { Atomics.add(counter, 0, 1) }, stop: async () => { await thread.terminate() } };

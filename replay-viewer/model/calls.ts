@@ -84,8 +84,3 @@ export function nthOf(key: string, name: string): string {
 export function titleOf(call: Pick<Call, "name" | "nth">): string {
   return call.nth === "" ? call.name : `${call.name} ${call.nth}`;
 }
-
-/** Has it ended? */
-export function hasEnded(call: Call): boolean { return call.endSeq !== undefined }
-/** Did it end badly? */
-export function hasFailed(call: Call): boolean { return call.state === "failed" }

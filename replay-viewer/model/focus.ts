@@ -3,10 +3,7 @@ import { toMs } from "../../engine/core/duration.ts";
 import { clock, elapsed } from "./format.ts";
 import type { History } from "./history.ts";
 
-/** What an absent `e` means: the first failure of a failed run, else the last event. */
-export const DEFAULT_FOCUS = "";
-
-/** seq of the event that a focus names, from 1; the last (1 when there is none yet) where it names nothing known. */
+/** seq of the event that a focus names, from 1; with an empty one the first failure of a failed run, else the last; the last (1 when there is none yet) where it names nothing known. */
 export function resolveFocus(focus: string, history: History): number {
   const last = Math.max(1, history.head);
   const { end } = history;

@@ -136,7 +136,8 @@ function NoRuns(): JSX.Element {
     <p>Wrap an ordinary function in <code>workflow()</code>, and what must not run twice in <code>task()</code>:</p>
     <pre>{`import { task, workflow } from "reprise";
 
-const fetchOrder = task("fetch-order", async (id: number) => ({ id, total: 59.85 }));
+const fetchOrder = task("fetch-order",
+  async (id: number) => ({ id, total: 59.85 }));
 
 export const order = workflow("order", async (id: number) => {
   const { total } = await fetchOrder(id);

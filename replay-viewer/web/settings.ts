@@ -29,5 +29,3 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { re
 export function nextScheme(): void {
   scheme.value = scheme.value === "auto" ? "light" : scheme.value === "light" ? "dark" : "auto";
 }
-/** Does the reader want less motion? */
-export const calm = matchMedia("(prefers-reduced-motion: reduce)");
