@@ -54,6 +54,7 @@ async function openForScript(): Promise<DefaultEngine> {
 /** A script's process ends by itself when its runs are done; signals drain, unless the program has handlers. */
 function closeWithProcess(engine: RunEngine): void {
   process.once("beforeExit", () => {
+    if (ending) return; // a signal has closed it, and exits when that is done
     void sayUnfinished(engine).then(() => engine.close(DRAIN_MS)).catch(report);
   });
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {
@@ -63,6 +64,7 @@ function closeWithProcess(engine: RunEngine): void {
       if (asked) process.exit(code);
       asked = true;
       ending = true;
+      setInterval(() => undefined, 1000); // the process lives until the engine is closed
       const waiting = engine.held;
       void engine.close(DRAIN_MS).catch(report).then(() => {
         if (waiting > 0) process.stderr.write(`${waiting} unfinished ${waiting === 1 ? "run" : "runs"}: ` +
