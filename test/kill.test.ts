@@ -152,7 +152,8 @@ async function outliveQuarantine(engine: RunEngine, runs: readonly { readonly ru
     const rows = await Promise.all(open.map(({ runId }) => engine.row(runId)));
     for (const { runId, parked } of rows) {
       if (parked !== "QUARANTINED") continue;
-      await engine.store.post({ runId, kind: "resume", dedupe: `test/${runId}/${round}`, payload: null, control: true });
+      await engine.store.post({ runId, kind: "resume", dedupe: `test/${runId}/${round}`, payload: null,
+        control: true });
     }
     open = open.filter((_, i) => !["completed", "failed"].includes(rows[i]?.state ?? ""));
     await pause(300);

@@ -6,21 +6,23 @@ import type { Draft, Event, EventType } from "../engine/core/events.ts";
 import { foldAll } from "../engine/core/fold.ts";
 import { align } from "../replay-viewer/model/align.ts";
 import { causesOf, effectsOf } from "../replay-viewer/model/cause.ts";
+import { tellingArguments } from "../replay-viewer/model/arguments.ts";
 import { criticalPath } from "../replay-viewer/model/critical.ts";
 import { Cursor } from "../replay-viewer/model/cursor.ts";
+import { density } from "../replay-viewer/model/density.ts";
 import { resolveFocus } from "../replay-viewer/model/focus.ts";
 import { graphOf } from "../replay-viewer/model/graph.ts";
 import { historyOf } from "../replay-viewer/model/history.ts";
 import { shownPayload } from "../replay-viewer/model/payload.ts";
 import { forkPlan } from "../replay-viewer/model/plan.ts";
 import { PLACE, recordingPage } from "../replay-viewer/model/recording.ts";
-import { foldedGaps, idleStretches, makeScale } from "../replay-viewer/model/scale.ts";
+import { foldedGaps, idleStretches, makeScale, ticks } from "../replay-viewer/model/scale.ts";
 import { Search } from "../replay-viewer/model/search.ts";
 import { sentenceText } from "../replay-viewer/model/sentence.ts";
 import { at, preview, wholeText } from "../replay-viewer/model/shown.ts";
 import { tokenLines } from "../replay-viewer/model/source.ts";
 import { changesBetween, differences, shownState } from "../replay-viewer/model/state.ts";
-import { segmentsOf } from "../replay-viewer/model/timeline.ts";
+import { bandsOf, packLanes, segmentsOf } from "../replay-viewer/model/timeline.ts";
 import { eventsOf, EVERY_TYPE, randomHistory } from "./viewer-histories.ts";
 
 const S = 1000, H = 3600 * S, D = 24 * H;
@@ -172,6 +174,41 @@ describe("the time scale", () => {
   test("has room for a run that did nothing but wait", () => {
     const scale = makeScale(historyOf(eventsOf([started, { ...claimed, at: D }])), 0, true);
     expect(scale.pieces).toMatchObject([{ from: 0, to: D, x0: 0, x1: 1, folded: false }]);
+  });
+});
+
+describe("the drawing", () => {
+  test("writes no word of the axis over another", () => {
+    fc.assert(fc.property(fc.integer(), fc.integer({ min: 80, max: 2000 }), (seed, width) => {
+      const words = ticks(makeScale(historyOf(randomHistory(seed)), 0, true), 0, 1, width).map((tick) => {
+        const wide = tick.label.length * 6, from = tick.x * width - (tick.kind === "fold" ? wide / 2 : 0);
+        return { from, to: from + wide };
+      }).sort((a, b) => a.from - b.from);
+      for (const [i, word] of words.entries()) expect(word.from).toBeGreaterThanOrEqual(words[i - 1]?.to ?? -1);
+    }), { numRuns: 60 });
+  });
+
+  test("says how many ran at once, whatever the columns", () => {
+    const { calls } = historyOf(order);
+    const found = density(calls, 100, (at) => (at - 2 * D) / (4 * S) * 100, 0);
+    expect([found.ok[10], found.ok[60], found.bad[10]]).toEqual([2, 1, 0]);
+    expect(found.most).toBe(2);
+  });
+
+  test("tells who had the run, and packs its calls into as few lanes as they need", () => {
+    const history = historyOf(order);
+    expect(bandsOf(history, 0).map((band) => `${band.kind} ${band.worker}`)).toEqual(
+      ["held w-1", "waiting w-1", "held w-2"]);
+    expect(packLanes(history.calls, 0, 9)?.count).toBe(2);
+    expect(packLanes(history.calls, 0, 1)).toBeUndefined();
+  });
+
+  test("shows the arguments that tell a call from its namesake", () => {
+    const load = (n: number): Draft => ({ type: "TaskScheduled", at: 0, by: 1, key: `task:load#${n}`, name: "load",
+      inputHash: "h", input: { p: ["/out", n, { deep: [n] }] } });
+    const { calls } = historyOf(eventsOf([started, claimed, load(1), load(2)]));
+    expect(calls.map((call) => tellingArguments(call, calls[0]))).toEqual(
+      ["\"/out\", 1, { deep: [1] }", "…, 2, { deep: [2] }"]);
   });
 });
 

@@ -3,8 +3,8 @@ import { toMs } from "../../engine/core/duration.ts";
 import { clock, elapsed } from "./format.ts";
 import type { History } from "./history.ts";
 
-/** seq of the event that a focus names, from 1; with an empty one the first failure of a failed run, else the last;
- *  the last (1 when there is none yet) where it names nothing known. */
+/** seq of the event that a focus names, from 1. An empty one is the first failure of a failed run, else the last event;
+ *  so is one that names nothing known. 1 when there is no event yet. */
 export function resolveFocus(focus: string, history: History): number {
   const last = Math.max(1, history.head);
   const { end } = history;

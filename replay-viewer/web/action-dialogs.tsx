@@ -26,7 +26,7 @@ function useAction(run: Session, verb: Verb): { readonly busy: boolean; readonly
     act(run.id, verb, body).then(({ run: made }) => {
       shut();
       say(done);
-      if (made !== undefined && made !== run.id) visit(`/runs/${made}`);
+      if (made !== undefined && made !== run.id) visit(`/runs/${verb === "fork" ? `${run.id}/vs/` : ""}${made}`);
       else if (verb === "retry" || verb === "resume") location.reload();
     }, (error: unknown) => { problem.value = asProblem(error); busy.value = false });
   } };
@@ -146,9 +146,8 @@ export function ExportDialog({ run }: { run: Session }): JSX.Element {
     made().catch((error: unknown) => { bad.value = asProblem(error) });
   };
   return <Sheet title="Export this run">
-    <p>The file holds the whole history,
-      the log and the sources. Anyone who has it can go through the run as you do here,
-      without a server.</p>
+    <p>The file holds the whole history, the log and the sources. Anyone who has it can go through the run as you do
+      here, without a server.</p>
     <div class="choice-list">
       {!embedded && <button onClick={() => { give("html") }}><Icon name="play" /><span><b>One page</b>
         <span class="faint">.html, opens in any browser, offline</span></span></button>}

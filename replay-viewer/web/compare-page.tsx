@@ -2,8 +2,8 @@
 import { computed, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { align, pairDifferences, runDifferences, type Pair } from "../model/align.ts";
-import { count, duration, stamp } from "../model/format.ts";
+import { align, pairDifferences, runDifferences, type Alignment, type Pair } from "../model/align.ts";
+import { count, duration, number, stamp } from "../model/format.ts";
 import { Icon } from "./icons.tsx";
 import { useKeys } from "./keys.ts";
 import { callLook, runLook, State } from "./looks.tsx";
@@ -16,6 +16,11 @@ import { Windowed } from "./windowed.tsx";
 
 const ROW = 32;
 const onlyDifferent = signal(false);
+
+function balanceOf({ different, same, onlyA, onlyB }: Alignment): string {
+  return `${count(different, "call")} ${different === 1 ? "differs" : "differ"}, ${number(same)} the same, `
+    + `${number(onlyA)} only in A, ${number(onlyB)} only in B`;
+}
 
 /** The page. */
 export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
@@ -31,7 +36,7 @@ export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
     return () => { left.close(); right.close() };
   }, [left, right]);
   const problem = left.problem.value ?? right.problem.value;
-  const { pairs, first, same, different, onlyA, onlyB } = found.value;
+  const { pairs, first } = found.value;
   const shown = onlyDifferent.value ? pairs.filter((pair) => pair.verdict !== "same") : pairs;
   const wanted = param("key"), chosen = shown.findIndex((pair) => pair.key === wanted);
   // or -1 -> 0
@@ -46,9 +51,7 @@ export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
       <SchemeButton /></header>
     {problem !== undefined ? <Trouble problem={problem} /> : <>
       <div class="pair-head"><Side run={left} name="A" /><Side run={right} name="B" /></div>
-      <div class="row tools"><span role="status">{count(different, "call")} {different === 1 ? "differs" : "differ"},
-        {same} the
-        same, {onlyA} only in A, {onlyB} only in B</span><span class="grow" />
+      <div class="row tools"><span role="status">{balanceOf(found.value)}</span><span class="grow" />
         <label class="check"><input type="checkbox" checked={onlyDifferent.value} onChange={(event) => {
           onlyDifferent.value = event.currentTarget.checked }} /> only what differs</label></div>
       <div class="split">

@@ -92,8 +92,7 @@ function Head({ run }: { run: Session }): JSX.Element {
       {run.recorded && <span class="mark">recording</span>}</span>
     <span class="grow" />
     {!over && <span class="waits cut" title="What the run waits for">{row.owner !== null && !row.ownerAlive
-      ? "its worker does not answer; another takes over"
-      : waitsFor(history, run.until.value)}</span>}
+      ? "its worker does not answer" : waitsFor(history, run.until.value)}</span>}
     <div class="actions" role="group" aria-label="Actions">{actionsOf(run).map((action) =>
       <button key={action.word} class={action.main ? "main" : ""} title={action.title} onClick={action.open}>
         <Icon name={action.icon} size={14} /><span class="word">{action.word}</span></button>)}</div>

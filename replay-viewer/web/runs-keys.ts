@@ -2,10 +2,18 @@
 import { signal } from "@preact/signals";
 import type { RunRow } from "../model/wire.ts";
 import { type KeyMap, useKeys } from "./keys.ts";
-import { visit } from "./place.ts";
+import { change, param, visit } from "./place.ts";
 
 /** Index of the row that the keys are on; -1 before the first key. */
 export const chosenRow = signal(-1);
+
+/** The first run is kept in the address; with the second the comparison opens. */
+export function compareWith(id: string): void {
+  const first = param("compare");
+  if (first === "") change({ compare: id });
+  else if (first === id) change({ compare: undefined });
+  else visit(`/runs/${first}/vs/${id}`);
+}
 
 /** Lets the keys work on these rows until the function it returns is called. */
 export function runKeys(rows: () => readonly RunRow[]): () => void {
@@ -17,6 +25,7 @@ export function runKeys(rows: () => readonly RunRow[]): () => void {
     PageDown: () => { step(15) }, PageUp: () => { step(-15) },
     Home: () => { step(-1e9) }, End: () => { step(1e9) },
     Enter: () => { const row = rows()[chosenRow.value]; if (row !== undefined) visit(`/runs/${row.runId}`) },
+    x: () => { const row = rows()[chosenRow.value]; if (row !== undefined) compareWith(row.runId) },
     "/": () => { document.getElementById("search")?.focus() },
   };
   return useKeys(map);

@@ -2,17 +2,17 @@
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { ago, duration, shortId, stamp } from "../model/format.ts";
+import { ago, duration, number, shortId, stamp } from "../model/format.ts";
 import { RUN_STATES, type RunRow, type RunState } from "../model/wire.ts";
 import { useToken } from "./api.ts";
 import { Icon } from "./icons.tsx";
 import { connected } from "./live.ts";
 import { runLook, State, stateLook } from "./looks.tsx";
 import { Empty, Trouble } from "./notices.tsx";
-import { address, change, place, visit } from "./place.ts";
+import { address, change, param, place, visit } from "./place.ts";
 import { openFile } from "./recorded.tsx";
 import { queryOf, RunList, tookMs } from "./run-list.ts";
-import { chosenRow, runKeys } from "./runs-keys.ts";
+import { chosenRow, compareWith, runKeys } from "./runs-keys.ts";
 import { Hints, Top } from "./top.tsx";
 import { Windowed } from "./windowed.tsx";
 
@@ -39,7 +39,7 @@ export function RunsPage(): JSX.Element {
     <Filters workflows={[...new Set(rows.map((row) => row.workflow))]} />
     <Body list={list} now={now.value} filtered={filters !== "{}"} />
     <footer class="foot"><Count list={list} /><span class="grow" />
-      <Hints hints={[["↑ ↓", "choose"], ["↵", "open"], ["/", "search"]]} />
+      <Hints hints={[["↑ ↓", "choose"], ["↵", "open"], ["/", "search"], ["x", "compare"]]} />
     </footer>
   </main>;
 }
@@ -77,12 +77,22 @@ function Row({ row, now, index, chosen }: { row: RunRow; now: number; index: num
     <span role="cell" class="cut">{row.workflow}<span class="faint code"> {shortId(row.codeVersion)}</span></span>
     <span role="cell" title={stamp(row.createdAt)}>{ago(row.createdAt, now)}</span>
     <span role="cell" class="num">{took === undefined ? "" : duration(took)}</span>
-    <span role="cell" class="num">{row.asOf}{row.crashes > 0 && <span class="tone-wait"
+    <span role="cell" class="num">{number(row.asOf)}{row.crashes > 0 && <span class="tone-wait"
       title="times that its worker died">
       {" "}· {row.crashes} lost</span>}</span>
-    <span role="cell" class="cut faint">{row.parked ?? (row.owner === null ? "" : shortId(row.owner)
-      + (row.ownerAlive ? "" : " (gone)"))}</span>
+    <span role="cell" class="last"><span class="cut faint">{row.parked ?? (row.owner === null ? "" : shortId(row.owner)
+      + (row.ownerAlive ? "" : " (gone)"))}</span><CompareButton row={row} /></span>
   </div>;
+}
+
+/** Marks a run as A; on the rows of the others it then opens the comparison with it. */
+function CompareButton({ row }: { row: RunRow }): JSX.Element {
+  const first = param("compare"), mine = first === row.runId;
+  return <button class={`quiet tiny compare-with${mine ? " on" : ""}`} aria-pressed={mine}
+    title={mine ? "This is A; choose another run to compare it with" : first === "" ? "Compare this run with another"
+      : "Compare A with this run"} onClick={() => { compareWith(row.runId) }}>
+    <Icon name="swap" size={13} />{mine ? "A" : first === "" ? "compare" : "with A"}
+    <span class="hidden"> {row.name}</span></button>;
 }
 
 function Count({ list }: { list: RunList }): JSX.Element {

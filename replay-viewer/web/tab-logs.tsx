@@ -45,9 +45,8 @@ export function LogsTab({ run }: { run: Session }): JSX.Element {
         onClick={() => { download(`${run.id}.log`, logText(lines), "text/plain") }}><Icon name="down2" /></button>
     </div>
     {lines.length === 0 ? <Empty title={logs.value.length === 0 ? "This run has written nothing" : "No line has that"}>
-      {logs.value.length === 0 && <p>What a workflow or a task writes with <code>console.log()</code> stands here,
-        beside the
-        event at which it was written.</p>}</Empty>
+      {logs.value.length === 0 && <p>What a workflow or a task writes with <code>console.log()</code> stands
+        here, beside the event at which it was written.</p>}</Empty>
       : <Windowed class="fill logs" label="Log" count={lines.length} rowHeight={ROW} reveal={until - 1}
         row={(i) => { const line = lines[i]; return line && <Line key={i} run={run} line={line}
           late={i >= until} />; }} />}

@@ -50,8 +50,7 @@ export function DiffTab({ run }: { run: Session }): JSX.Element {
       {marked.value > 0 && <> <span class="mark">A</span></>}: {count(changes.length, "change")}.</p>
     <div class="row tools">
       {marked.value > 0 ? <button class="quiet"
-        onClick={() => { change({ a: undefined, b: undefined }) }}>Compare with the
-        event before</button>
+        onClick={() => { change({ a: undefined, b: undefined }) }}>Compare with the event before</button>
         : <button class="quiet"
           onClick={() => { change({ a: run.seq.peek() }) }}>Mark this event as A <kbd>x</kbd></button>}
       {marked.value > 0 && <button class="quiet" onClick={() => { change({ a: to, b: from }) }}>

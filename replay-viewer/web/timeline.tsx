@@ -4,7 +4,7 @@
  */
 import { computed, useSignal } from "@preact/signals";
 import type { JSX, RefObject } from "preact";
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { tellingArguments } from "../model/arguments.ts";
 import { titleOf, type Call } from "../model/calls.ts";
 import { count, duration, offset } from "../model/format.ts";
@@ -87,11 +87,26 @@ function FoldButton(): JSX.Element {
     onClick={() => { change({ fold: open ? undefined : "0" }) }}>{open ? "idle shown" : "idle folded"}</button>;
 }
 
+/** The width of an element in pixels, as it is now. */
+function useWidth(box: RefObject<HTMLElement>): number {
+  const [width, set] = useState(900);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (element === null) return undefined;
+    const look = (): void => { set(element.clientWidth) };
+    look();
+    const sizes = new ResizeObserver(look);
+    sizes.observe(element);
+    return () => { sizes.disconnect() };
+  }, []);
+  return width;
+}
+
 /** The axis; drag on it to zoom. */
 function Axis({ run }: { run: Session }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const drag = useSignal<readonly [number, number] | undefined>(undefined);
-  const [a, b] = zoom.value, scale = run.scale.value, width = box.current?.clientWidth ?? 900;
+  const [a, b] = zoom.value, scale = run.scale.value, width = useWidth(box);
   const left = (x: number): string => `${(x - a) / (b - a) * 100}%`;
   const place = (event: PointerEvent): number => {
     const rect = box.current?.getBoundingClientRect();
