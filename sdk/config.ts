@@ -43,5 +43,16 @@ export function proofSetting(): Setting {
     : { name, value: "off", from: "default under Vitest" };
 }
 
+/** Is a viewer served by a script, or by an engine that says nothing of it? A number is the port.
+ *  @throws INVALID_CONFIG */
+export function viewerSetting(): Setting {
+  const name = "viewer", given = process.env["REPRISE_VIEWER"];
+  if (given === undefined || given === "") return { name, value: "off", from: "default" };
+  if (/^(0|off|false|no)$/i.test(given)) return { name, value: "off", from: "REPRISE_VIEWER" };
+  if (/^(1|on|true|yes)$/i.test(given)) return { name, value: "on", from: "REPRISE_VIEWER" };
+  if (/^\d{2,5}$/.test(given) && Number(given) <= 65_535) return { name, value: given, from: "REPRISE_VIEWER" };
+  throw new RepriseError("INVALID_CONFIG", `REPRISE_VIEWER is '${given}'`, "Use on, off, or a port.");
+}
+
 /** A database address without its password, for people. */
 export function withoutPassword(database: string): string { return database.replace(/(\/\/[^:/@]*):[^@]*@/, "$1:***@") }

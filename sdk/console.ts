@@ -2,14 +2,16 @@
 import { styleText } from "node:util";
 import { formatMs, originals, taskRunName, type Event, type Observer, type RunInfo } from "../engine/index.ts";
 import { LOG_LEVELS, logLevelSetting } from "./config.ts";
+import { frameOf } from "./failure.ts";
 
 type Level = (typeof LOG_LEVELS)[number];
 const NAMES: { readonly [L in Level]: string } =
   { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR", critical: "CRITICAL" };
 const COLOURS = { debug: "gray", info: "cyan", warn: "yellow", error: "red", critical: "magenta" } as const;
 
-/** Prints what an engine observes, from the configured level on. */
-export function consoleObserver(): Observer {
+/** Prints what an engine observes, from the configured level on. @param link where a viewer shows an event of a run */
+export function consoleObserver(link: (runId: string, seq: number) => string | undefined = () => undefined):
+  Observer {
   const least = LOG_LEVELS.findIndex((level) => level === logLevelSetting().value);
   const shows = (level: Level): boolean => LOG_LEVELS.indexOf(level) >= least;
   const print = (at: number, level: Level, text: string): void => {
@@ -21,6 +23,11 @@ export function consoleObserver(): Observer {
       for (const event of events) {
         const said = describe(run, event);
         if (said !== undefined) print(event.at, said.level, `${said.who} - ${said.text}`);
+        if (event.type === "RunFailed") {
+          for (const more of [frameOf(event.error), link(run.id, event.seq)]) {
+            if (more !== undefined) process.stderr.write(`${more.replace(/^(?! )/, "  ")}\n`);
+          }
+        }
       }
     },
     line: (run, { at, level, text, key }) => {

@@ -5,6 +5,7 @@ import { consoleObserver } from "./console.ts";
 import { proving } from "./proof.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 import { unfinishedRuns } from "./unfinished.ts";
+import { serveIfAsked, viewerOf, type ServedViewer } from "./viewer.ts";
 
 /** `script`: opened by itself for a plain script, which adopts only its own runs. */
 export interface DefaultEngine { readonly engine: RunEngine; readonly script: boolean }
@@ -43,19 +44,31 @@ async function openForScript(): Promise<DefaultEngine> {
   if (database.from === "default under Vitest") {
     process.stderr.write("reprise: no database is configured; under Vitest runs are kept in memory\n");
   }
-  const observer = proving(consoleObserver(), async () => (await defaultEngine()).engine, notDeterministic);
+  let viewer: ServedViewer | undefined;
+  const told = consoleObserver((runId, seq) => viewer?.link(runId, seq));
+  const observer = proving(told, async () => (await defaultEngine()).engine, notDeterministic);
   const engine = await openRunEngine({
     database: database.value, workflow: workflowSpec, workflows: workflowNames, observer, claims: "own",
   });
+  try { viewer = await serveIfAsked(engine, undefined, database.value) } catch (error) {
+    await engine.close(0);
+    throw error;
+  }
   closeWithProcess(engine);
   return { engine, script: true };
+}
+
+/** Closes an engine that this file opened, and its viewer before it. */
+export async function closeDefault(engine: RunEngine): Promise<void> {
+  await viewerOf(engine)?.close();
+  await engine.close(DRAIN_MS);
 }
 
 /** A script's process ends by itself when its runs are done; signals drain, unless the program has handlers. */
 function closeWithProcess(engine: RunEngine): void {
   process.once("beforeExit", () => {
     if (ending) return; // a signal has closed it, and exits when that is done
-    void sayUnfinished(engine).then(() => engine.close(DRAIN_MS)).catch(report);
+    void sayUnfinished(engine).then(() => closeDefault(engine)).catch(report);
   });
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {
     if (process.listenerCount(signal) > 0) continue;
@@ -66,7 +79,7 @@ function closeWithProcess(engine: RunEngine): void {
       ending = true;
       setInterval(() => undefined, 1000); // the process lives until the engine is closed
       const waiting = engine.held;
-      void engine.close(DRAIN_MS).catch(report).then(() => {
+      void closeDefault(engine).catch(report).then(() => {
         if (waiting > 0) process.stderr.write(`${waiting} unfinished ${waiting === 1 ? "run" : "runs"}: ` +
           "run the same command again, or: npx reprise resume\n");
         process.exit(code);

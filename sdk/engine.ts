@@ -5,6 +5,8 @@ import { consoleObserver } from "./console.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
 import { runHandle, type RunHandle } from "./handle.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
+import { noteCall } from "./start.ts";
+import { serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
 
 type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions]
@@ -18,6 +20,9 @@ export interface EngineOptions {
   default?: boolean;
   /** true: SIGINT and SIGTERM drain and exit. */
   signals?: boolean;
+  /** true: this process serves the replay viewer while the engine is open, and prints its link. It keeps no process
+   *  alive. Default false, or as REPRISE_VIEWER says. */
+  viewer?: boolean | ProgramViewer;
 }
 export interface Engine extends AsyncDisposable {
   start<A extends Inputs, Out>(workflow: Workflow<A, Out>, ...rest: StartArgs<A>): Promise<RunHandle<Out>>;
@@ -32,15 +37,23 @@ export interface Engine extends AsyncDisposable {
  *  SCHEMA_NEWER */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const work = options.work ?? true;
+  noteCall();
+  const database = options.database ?? databaseSetting().value;
+  let viewer: ServedViewer | undefined;
   const engine = await openRunEngine({
-    database: options.database ?? databaseSetting().value, workflow: workflowSpec, workflows: workflowNames,
-    observer: consoleObserver(), claims: work === false ? "none" : "all",
+    database, workflow: workflowSpec, workflows: workflowNames,
+    observer: consoleObserver((runId, seq) => viewer?.link(runId, seq)), claims: work === false ? "none" : "all",
     ...(typeof work === "object" && work.pool !== undefined && { pools: [work.pool] }),
     ...(typeof work === "object" && work.concurrency !== undefined && { concurrency: work.concurrency }),
   });
+  try { viewer = await serveIfAsked(engine, options.viewer, database) } catch (error) {
+    await engine.close(0);
+    throw error;
+  }
   if (options.default !== false) offerDefault(engine);
   const close = async (how: { drain?: Duration } = {}): Promise<void> => {
     await withdrawDefault(engine);
+    await viewer?.close();
     await engine.close(toMs(how.drain ?? "30s", "drain"));
   };
   if (options.signals) drainOnSignals(close);
@@ -52,9 +65,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const { value, fields } = await prepared(made, input, how ?? {});
       const payload = encodeRecorded(value, `input of ${made.spec.name}`);
       const started = await engine.start({ workflow: made.spec, input: payload, ...fields });
-      return runHandle(started.runId, started.name, () => Promise.resolve(engine));
+      return runHandle(started.runId, started.name, engine);
     },
-    get: (id) => runHandle(id, id, () => Promise.resolve(engine)),
+    get: (id) => runHandle(id, id, engine),
     list: (filter = {}) => listed(engine, filter),
     close,
     [Symbol.asyncDispose]: () => close(),
@@ -70,7 +83,7 @@ async function* listed(engine: RunEngine, filter: { state?: RunState; workflow?:
       limit: Math.min(100, limit - given), ...(state !== undefined && { states: [state] }),
       ...(workflow !== undefined && { workflow }), ...(before !== undefined && { before }),
     });
-    for (const row of rows) { given++; yield runHandle(row.runId, row.name, () => Promise.resolve(engine)) }
+    for (const row of rows) { given++; yield runHandle(row.runId, row.name, engine) }
     before = rows.at(-1)?.runId;
     if (before === undefined) return;
   }

@@ -2,6 +2,7 @@
 import {
   openFold, RepriseError, toMs, type Duration, type Event, type RunEngine, type RunState,
 } from "../engine/index.ts";
+import { viewerOf } from "./viewer.ts";
 
 export interface RunHandle<Out> extends AsyncIterable<Event> {
   readonly id: string;
@@ -22,10 +23,12 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
 const POLL_MS = 100;
 type Find = () => Promise<RunEngine>;
 
-/** @param find gives the engine when it is first needed */
-export function runHandle<Out>(id: string, name: string, find: Find): RunHandle<Out> {
+/** @param where the engine, or what gives it when it is first needed */
+export function runHandle<Out>(id: string, name: string, where: RunEngine | Find): RunHandle<Out> {
+  const find: Find = typeof where === "function" ? where : () => Promise.resolve(where);
   return {
-    id, name, url: undefined,
+    id, name,
+    get url() { return typeof where === "function" ? undefined : viewerOf(where)?.link(id) },
     // A run's result is what its workflow returned, as its types say.
     result: async () => (await find()).result(id) as Promise<Out>,
     state: async (options = {}) => stateOf(await find(), id, options.at),

@@ -8,6 +8,7 @@ export { context, logger, record, taskContext, type Logger, type RunInfo, type T
   from "./context.ts";
 export { openEngine, type Engine, type EngineOptions } from "./engine.ts";
 export type { RunHandle } from "./handle.ts";
+export type { ProgramViewer } from "./viewer.ts";
 export { isMain } from "./main.ts";
 export type { InputOf, OutputOf, Schema } from "./schema.ts";
 export {

@@ -1,21 +1,22 @@
 /** Calls outside any run: start a run and wait, or resume the one that this script left unfinished. */
 import { relative, sep } from "node:path";
 import { realpathSync } from "node:fs";
-import {
-  encodeRecorded, formatMs, inputHash, RepriseError, TERMINAL_STATES, type Event, type Payload, type RunEngine,
-  type RunRow, type StartRequest, type WorkflowSpec,
-} from "../engine/index.ts";
+import { encodeRecorded, inputHash, RepriseError, TERMINAL_STATES, type Payload, type RunEngine, type RunRow,
+  type StartRequest } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
 import { defaultEngine, unlessEnding } from "./default-engine.ts";
 import { isLoading, workflowSpec } from "./registry.ts";
+import { continueRun } from "./resume.ts";
 import { keepSources } from "./sources.ts";
 import { isFree } from "./unfinished.ts";
 
 /** How often this process made the same call: part of the script key, from 0. */
 const calls = new Map<string, number>();
 
-/** Calls outside any run so far in this process. */
+/** Calls outside any run so far in this process, engines opened among them. */
 export function callsMade(): number { return made }
+/** A program that opens an engine decides itself what runs. */
+export function noteCall(): void { made++ }
 let made = 0;
 
 /** What `start` needs beside the input. */
@@ -49,24 +50,6 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
     await engine.start({ workflow, input: payload, ...fields, ...(scriptKey !== undefined && { scriptKey }) });
   keepSources(engine.store, workflow.file).catch(() => undefined); // for the viewer only; the run does not need them
   return { engine, ...started };
-}
-
-/** Takes an unfinished run over and says what it kept. */
-export async function continueRun(engine: RunEngine, row: RunRow, workflow: WorkflowSpec): Promise<void> {
-  const history = await engine.resume(row.runId, workflow);
-  if (history !== undefined) process.stderr.write(`${kept(row, history.events)}\n`);
-}
-
-/** `Resuming run 'fluffy-dodo' at event 12: 3 tasks kept, 41.2 s` */
-export function kept(row: RunRow, events: readonly Event[]): string {
-  const done = events.filter((event) => event.type === "TaskCompleted");
-  const scheduled =
-    new Map(events.flatMap((event) => event.type === "TaskScheduled" ? [[event.key, event.at] as const] : []));
-  const tookMs = done.reduce((ms, event) => ms + event.at - (scheduled.get(event.key) ?? event.at), 0);
-  const last = events.findLast((event) => event.type !== "RunClaimed" && event.type !== "RunLost");
-  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${done.length} ` +
-  `${done.length === 1 ? "task" : "tasks"} kept, ` +
-    formatMs(tookMs);
 }
 
 /** The newest run of this call, if it has not ended and nobody alive has it. */

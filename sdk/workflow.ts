@@ -106,7 +106,7 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
   const start = async (input: unknown, options: StartOptions = {}): Promise<RunHandle<unknown>> => {
     const { value, fields } = await prepared(made, input, { ...preset, ...options });
     const { engine, runId, name } = await startAtTopLevel(spec.name, value, fields);
-    return runHandle(runId, name, () => Promise.resolve(engine));
+    return runHandle(runId, name, engine);
   };
   const run = async (input: unknown, options: StartOptions = {}): Promise<unknown> => {
     const { value, fields } = await prepared(made, input, { ...preset, ...options });

@@ -32,7 +32,7 @@ const MAY: { readonly [R in Room]: { readonly rooms: readonly Room[]; readonly p
   "engine/store": { rooms: ["engine/core", "engine/codec"], packages: ["postgres", "@electric-sql/pglite"] },
   "engine/runtime": { rooms: ["engine/core", "engine/codec", "engine/replay", "engine/store"], packages: ["ulid"] },
   "engine": { rooms: ["engine/core", "engine/codec", "engine/replay", "engine/store", "engine/runtime"], packages: [] },
-  "sdk": { rooms: ["engine"], packages: ["zod", "tsx"] },
+  "sdk": { rooms: ["engine", "replay-viewer/server"], packages: ["zod", "tsx"] },
   "replay-viewer/model": { rooms: ["engine/core"], packages: [] },
   "replay-viewer/web": { rooms: ["replay-viewer/model", "engine/core"],
     packages: ["preact", "@preact/signals", "microdiff", "superjson"] },

@@ -1,5 +1,5 @@
 /** One run in one file: as JSON, and as the page itself with the run inside. */
-import type { Recording } from "./wire.ts";
+import { isHistoryExport, isRecording, type Recording } from "./wire.ts";
 
 /** Where the recording's text goes in the page. */
 export const PLACE = "<script type=\"application/json\" id=\"recording\"></script>";
@@ -16,4 +16,13 @@ export function recordingPage(page: string, recording: Recording): string {
   if (at < 0) throw new Error("corrupt page: it has no place for a recording");
   const open = PLACE.slice(0, -"</script>".length);
   return `${page.slice(0, at)}${open}${recordingText(recording)}</script>${page.slice(at + PLACE.length)}`;
+}
+
+/** A recording, or an export of the command line, from its text. Throws a plain Error for anything else. */
+export function readRecording(text: string): Recording {
+  const inPage = /<script type="application\/json" id="recording">(.+?)<\/script>/s.exec(text)?.[1];
+  const value: unknown = JSON.parse(inPage ?? text);
+  if (isRecording(value)) return value;
+  if (isHistoryExport(value)) return { format: "reprise/recording/1", run: value.run, events: value.events, logs: [] };
+  throw new Error("the document is no recording of a run");
 }

@@ -1,11 +1,14 @@
 /** A run as one file that opens without a server: the viewer's page with the run inside, its secrets taken out. */
-import { readFileSync } from "node:fs";
-import type { RunEngine } from "../../engine/index.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { RepriseError, type RunEngine } from "../../engine/index.ts";
 import { recordingPage } from "../model/recording.ts";
 import type { Recording } from "../model/wire.ts";
 import { Redactor } from "./redact.ts";
 
-const PAGE = new URL("../../viewer/recording.html", import.meta.url);
+/** Where the build puts it, seen from this file in dist and in sources. */
+const PAGES = ["../../viewer/", "../../dist/viewer/"].map((folder) =>
+  fileURLToPath(new URL(`${folder}recording.html`, import.meta.url)));
 
 /** The whole page as text. @throws RUN_NOT_FOUND, HISTORY_CORRUPT */
 export async function recordRun(engine: RunEngine, runId: string): Promise<string> {
@@ -18,5 +21,20 @@ export async function recordRun(engine: RunEngine, runId: string): Promise<strin
     ...(files !== undefined && { sources: { codeVersion: run.codeVersion, files } }),
   };
   // The same events, rows and lines that the server sends; only texts in them were changed.
-  return recordingPage(readFileSync(PAGE, "utf8"), recording as unknown as Recording);
+  return recordingPage(recordingTemplate(), recording as unknown as Recording);
+}
+
+/** The built page with an empty place for a recording. @throws NOT_BUILT */
+export function recordingTemplate(): string {
+  const path = PAGES.find((page) => existsSync(page));
+  if (path !== undefined) return readFileSync(path, "utf8");
+  throw new RepriseError("NOT_BUILT", "the viewer's page is not built", "Build it: npm run build");
+}
+
+/** The same recording with secrets taken out. */
+export function redactedRecording(recording: Recording): Recording {
+  const redactor = new Redactor();
+  const clean = { ...recording, run: redactor.run(recording.run), events: recording.events.map((event) =>
+    redactor.event({ ...event })), logs: recording.logs.map((line) => redactor.log(line)) };
+  return clean as unknown as Recording; // the same shape; only texts in it were changed
 }

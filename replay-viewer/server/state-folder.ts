@@ -9,7 +9,7 @@ import { RepriseError } from "../../engine/index.ts";
 import { newToken } from "./tokens.ts";
 
 const servedFile = z.object({ origin: z.string().regex(/^https?:\/\/[^/\s]+$/), pid: z.int(),
-  token: z.string().optional() });
+  token: z.string().optional(), by: z.enum(["server", "dev", "program"]).default("server") });
 /** A viewer that is being served on this machine. */
 export type Served = z.output<typeof servedFile>;
 
@@ -37,8 +37,10 @@ export function readToken(path: string): string {
   return readFileSync(path, "utf8").trim();
 }
 
-/** Notes where this process serves the viewer. */
+/** Notes where this process serves the viewer; the note of another that lives stands. */
 export function announce(folder: string, served: Served): void {
+  const other = servedFrom(folder);
+  if (other !== undefined && other.pid !== served.pid) return;
   mkdirSync(folder, { recursive: true });
   writeFileSync(servedPath(folder), JSON.stringify(served), { mode: OWN });
   chmodSync(servedPath(folder), OWN); // the mode above is for new files only
@@ -61,7 +63,8 @@ function read(folder: string): Served | undefined {
   try { return servedFile.parse(JSON.parse(readFileSync(servedPath(folder), "utf8"))) } catch { return undefined }
 }
 
-function lives(pid: number): boolean {
+/** Is there a process of this number? */
+export function lives(pid: number): boolean {
   try { process.kill(pid, 0); return true } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }

@@ -2,13 +2,14 @@
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { isIP, type AddressInfo } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { originals, realClock, RepriseError, type Clock, type RunEngine } from "../../engine/index.ts";
 import type { FeedParts } from "./feed.ts";
 import { Guard } from "./guard.ts";
 import { Histories } from "./history.ts";
 import { httpListener, refuseSocket } from "./http.ts";
+import { listen, loopbackHosts } from "./listen.ts";
 import { Live } from "./live.ts";
 import { Refusal } from "./problem.ts";
 import { Redactor, type KeyPattern } from "./redact.ts";
@@ -36,6 +37,8 @@ export interface ViewerOptions {
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
   /** A proxy in front does it, or nobody. */
   readonly insecureNoTls?: boolean;
+  /** false: an open viewer keeps no process alive. Default true. */
+  readonly holdsProcess?: boolean;
   /** The built viewer; default dist/viewer of this package. */
   readonly staticDir?: string;
   /** false: POST answers 403 ACTIONS_OFF. Default true. */
@@ -84,6 +87,10 @@ export async function openViewer(options: ViewerOptions): Promise<Viewer> {
   const server = options.tls === undefined ? createServer(SERVER) : createTlsServer({ ...SERVER, ...options.tls });
   server.maxConnections = options.limits?.maxConnections ?? 256;
   const bound = await listen(server, host, port);
+  if (options.holdsProcess === false) {
+    server.unref();
+    server.on("connection", (socket: Socket) => { socket.unref() });
+  }
   let close: () => Promise<void>;
   // An open port that nobody answers at would keep the process alive.
   try { close = serve(server, options, { host, port: bound, tokens, files }) } catch (error) {
@@ -171,9 +178,7 @@ function checkExposed(host: string, tokens: readonly AccessToken[], options: Vie
 /** Which Host headers mean this server. The port is part of them unless it is the scheme's own. */
 function hostsOf(options: ViewerOptions, { host, port }: Bound): { readonly hosts: ReadonlySet<string>;
   readonly https: ReadonlySet<string> } {
-  const own = ["127.0.0.1", "localhost", "[::1]", ...(isAnyHost(host) ? [] : [inUrl(host).toLowerCase()])];
-  const usual = options.tls === undefined ? 80 : 443;
-  const named = own.flatMap((name) => port === usual ? [name, `${name}:${port}`] : [`${name}:${port}`]);
+  const named = loopbackHosts(port, options.tls === undefined ? 80 : 443, isAnyHost(host) ? [] : [inUrl(host)]);
   const further = (options.allowHosts ?? []).map((name) => name.toLowerCase());
   return { hosts: new Set([...named, ...further]), https: new Set(options.tls === undefined ? further
     : [...named, ...further]) };
@@ -185,19 +190,6 @@ export function isLoopback(host: string): boolean {
 }
 function isAnyHost(host: string): boolean { return host === "0.0.0.0" || host === "::" || host === "" }
 function inUrl(host: string): string { return isIP(host) === 6 ? `[${host}]` : host }
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(error.code !== "EADDRINUSE" ? error : new RepriseError("PORT_TAKEN", `port ${port} of ${host} is taken`,
-        "Give another with --port, or --port 0 for any that is free."));
-    });
-    server.listen(port, host, () => {
-      // A server that listens on a port has an address with one.
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
 
 /** The version in our package.json, from sources and from dist. */
 function packageVersion(): string {

@@ -24,6 +24,31 @@ export function openToken(): void {
     token = found ?? sessionStorage.getItem(KEPT) ?? "";
   } catch { token = found ?? "" } // storage is closed: the token lives as long as the page
   if (found !== undefined) history.replaceState(null, "", location.pathname + location.search);
+  lend();
+}
+
+const BORROW_MS = 400;
+let borrowing: Promise<boolean> | undefined;
+/** Pages of one browser and one origin lend each other the token, so that a link without one opens. */
+function lend(): void {
+  new BroadcastChannel(KEPT).onmessage = ({ data, currentTarget }) => {
+    if (data === "?" && token !== "" && currentTarget instanceof BroadcastChannel) currentTarget.postMessage(token);
+  };
+}
+/** Asks the others. False: none has a token. */
+function borrow(): Promise<boolean> {
+  return borrowing ??= new Promise((resolve) => {
+    const channel = new BroadcastChannel(KEPT);
+    const end = (): void => { channel.close(); resolve(token !== "") };
+    const timer = setTimeout(end, BORROW_MS);
+    channel.onmessage = ({ data }) => {
+      if (typeof data !== "string" || !/^[\w-]{16,200}$/.test(data)) return;
+      clearTimeout(timer);
+      useToken(data);
+      end();
+    };
+    channel.postMessage("?");
+  });
 }
 /** The subprotocols that carry the token to the socket, where no header can be set. */
 export function protocols(): string[] {
@@ -47,6 +72,7 @@ async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
       hint: "Is it still running? This page goes on by itself when it is back." }, 0);
   }
   const body: unknown = await response.json().catch(() => undefined);
+  if (response.status === 401 && token === "" && await borrow()) return call(path, init);
   if (response.ok) return body as T; // the server answers by its schema; what is drawn from it is text
   throw new Failure(problemOf(body, response.status), response.status);
 }

@@ -1,6 +1,7 @@
 /** A recording that the page shows instead of a server: one that it holds, or a file that was dropped on it. */
 import { signal, type Signal } from "@preact/signals";
-import { isHistoryExport, isRecording, type Recording } from "../model/wire.ts";
+import { readRecording } from "../model/recording.ts";
+import type { Recording } from "../model/wire.ts";
 import { say } from "./notices.tsx";
 import { visit } from "./place.ts";
 
@@ -19,15 +20,6 @@ export function findRecording(): void {
   try { recorded.value = readRecording(text) } catch (error) {
     broken.value = error instanceof Error ? error.message : String(error);
   }
-}
-
-/** A recording, or an export of the command line, from its text. Throws a plain Error for anything else. */
-export function readRecording(text: string): Recording {
-  const inPage = /<script type="application\/json" id="recording">(.+?)<\/script>/s.exec(text)?.[1];
-  const value: unknown = JSON.parse(inPage ?? text);
-  if (isRecording(value)) return value;
-  if (isHistoryExport(value)) return { format: "reprise/recording/1", run: value.run, events: value.events, logs: [] };
-  throw new Error("the document is no recording of a run");
 }
 
 /** Lets a recording be dropped anywhere on the page. */

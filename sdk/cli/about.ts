@@ -1,7 +1,8 @@
 /** `reprise version`, `config view`, `doctor`: what is installed, what is configured, what is wrong. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { databaseSetting, logLevelSetting, packageRoot, proofSetting, withoutPassword } from "../config.ts";
+import { databaseSetting, logLevelSetting, packageRoot, proofSetting, viewerSetting, withoutPassword }
+  from "../config.ts";
 import { withEngine } from "./open.ts";
 import { exitCodeOf, out, outJson, sayError, table, type Style } from "./output.ts";
 
@@ -25,7 +26,8 @@ export function addAbout(program: Command): void {
   const config = program.command("config").description("what is configured");
   config.command("view").description("each value and where it came from").option("--json").action((style: Style) => {
     const database = databaseSetting();
-    const settings = [{ ...database, value: withoutPassword(database.value) }, logLevelSetting(), proofSetting()];
+    const settings = [{ ...database, value: withoutPassword(database.value) }, logLevelSetting(), proofSetting(),
+      viewerSetting()];
     if (style.json) outJson(settings);
     else out(table(["SETTING", "VALUE", "FROM"], settings.map(({ name, value, from }) => [name, value, from])));
   });

@@ -9,13 +9,14 @@ import { addResume } from "./resume.ts";
 import { addRun } from "./run.ts";
 import { addRuns } from "./runs.ts";
 import { addServer } from "./server.ts";
+import { addView } from "./view.ts";
 import { addWhy } from "./why.ts";
 
 const program = new Command("reprise")
   .description("Durable execution: ordinary TypeScript that survives kill -9 and replays exactly.")
   .version(packageVersion()).showSuggestionAfterError().showHelpAfterError("(reprise --help lists the commands)")
   .exitOverride();
-for (const add of [addRun, addResume, addRuns, addReplay, addWhy, addDb, addServer, addAbout]) add(program);
+for (const add of [addRun, addResume, addRuns, addReplay, addWhy, addDb, addServer, addView, addAbout]) add(program);
 for (const command of program.commands) overrideExit(command);
 
 function overrideExit(command: Command): void {

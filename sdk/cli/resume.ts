@@ -1,7 +1,7 @@
 /** `reprise resume [run]`: go on with what was left unfinished. */
 import type { Command } from "commander";
 import { RepriseError, type RunEngine, type RunRow } from "../../engine/index.ts";
-import { continueRun } from "../start.ts";
+import { continueRun } from "../resume.ts";
 import { isFree, unfinishedRuns } from "../unfinished.ts";
 import { codeOf, findRun, hasEnded, withEngine } from "./open.ts";
 import { outJson, say } from "./output.ts";

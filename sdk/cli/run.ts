@@ -3,14 +3,16 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
-import { defaultEngine } from "../default-engine.ts";
+import { viewerSetting } from "../config.ts";
+import { closeDefault, defaultEngine } from "../default-engine.ts";
 import { definedWorkflows, setLoading } from "../registry.ts";
 import { callsMade } from "../start.ts";
+import { viewerOf } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
 import { importUserFile, loadFile, userFile } from "./open.ts";
-import { outJson, out } from "./output.ts";
+import { exitCodeOf, out, outJson, say, sayError } from "./output.ts";
 
-interface RunOptions { params?: string[]; fresh?: boolean; json?: boolean; quiet?: boolean }
+interface RunOptions { params?: string[]; fresh?: boolean; json?: boolean; quiet?: boolean; view?: boolean }
 
 /** `reprise run`. */
 export function addRun(program: Command): void {
@@ -18,9 +20,23 @@ export function addRun(program: Command): void {
     .description("run a file; a run that an earlier life of it left unfinished is resumed")
     .option("-p, --params <k=v|@file|json...>", "input of the workflow; repeat for more fields")
     .option("--fresh", "start anew, though an unfinished run is there")
+    .option("--view", "serve the viewer beside the run, and on until Ctrl-C; or set REPRISE_VIEWER to a port")
     .option("--json", "print the result as one JSON document")
     .option("--quiet", "print no result")
-    .action(async (target: string, options: RunOptions) => { await run(target, options) });
+    .action(async (target: string, options: RunOptions) =>
+      { if (options.view) await runAndView(target, options); else await run(target, options) });
+}
+
+/** The viewer goes on when the run has ended, however it ended: then there is something to look at. */
+async function runAndView(target: string, options: RunOptions): Promise<void> {
+  if (viewerSetting().value === "off") process.env["REPRISE_VIEWER"] = "on";
+  try { await run(target, options) } catch (error) {
+    sayError(error);
+    process.exitCode = exitCodeOf(error);
+  }
+  if (callsMade() === 0 || viewerOf((await defaultEngine()).engine) === undefined) return;
+  say("The viewer stays until Ctrl-C.");
+  setInterval(() => undefined, 60_000); // what a signal does has been said when the engine was opened
 }
 
 async function run(target: string, options: RunOptions): Promise<void> {
@@ -38,7 +54,7 @@ async function run(target: string, options: RunOptions): Promise<void> {
   if (options.json) outJson({ workflow: name, result: result ?? null });
   else if (!options.quiet && result !== undefined) out(typeof result === "string" ? result
     : JSON.stringify(result, bigints, 2));
-  await (await defaultEngine()).engine.close(30_000);
+  if (!options.view) await closeDefault((await defaultEngine()).engine);
 }
 
 function bigints(_key: string, value: unknown): unknown { return typeof value === "bigint" ? value.toString() : value }

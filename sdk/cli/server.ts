@@ -1,20 +1,21 @@
-/** `reprise server start` serves the replay viewer; `reprise open <run>` prints where it shows a run. */
+/** `reprise server start|stop|status` serves the replay viewer; `reprise open <run>` prints where it shows a run. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { InvalidArgumentError, type Command } from "commander";
-import { RepriseError, type RunRow } from "../../engine/index.ts";
-import type { Served } from "../../replay-viewer/server/state-folder.ts";
+import type { Command } from "commander";
+import { RepriseError } from "../../engine/index.ts";
 import type { ViewerOptions } from "../../replay-viewer/server/viewer.ts";
-import { databaseSetting, packageRoot } from "../config.ts";
-import { findRun, userFile, withEngine } from "./open.ts";
+import { stateFolder } from "../viewer.ts";
+import { userFile, withEngine } from "./open.ts";
+import { portNumber } from "./numbers.ts";
 import { out, outJson, say } from "./output.ts";
+import { permalink, showStatus, stopServer } from "./served.ts";
+import { signalled } from "./signals.ts";
 
 interface StartOptions {
   port: number; host: string; token: boolean; tokenFile?: string; allowHost?: string[]; tlsCert?: string;
   tlsKey?: string; insecureNoTls?: boolean; readOnly?: boolean; redact?: string[]; json?: boolean;
 }
 
-/** `reprise server start`, `reprise open`. */
+/** `reprise server ...`, `reprise open`. */
 export function addServer(program: Command): void {
   const server = program.command("server").description("the replay viewer");
   server.command("start").description("serve the viewer until Ctrl-C; its address stands on stdout")
@@ -29,17 +30,15 @@ export function addServer(program: Command): void {
     .option("--redact <key...>", "further keys whose values are never shown")
     .option("--json", "print the address as one JSON document")
     .action(async (options: StartOptions) => { await start(options) });
+  server.command("stop").description("end the server that this state directory's runs are served by").option("--json")
+    .action(async (options: { json?: boolean }) => { await stopServer(options.json ?? false) });
+  server.command("status").description("is a viewer served here, and where").option("--json")
+    .action(async (options: { json?: boolean }) => { await showStatus(options.json ?? false) });
   program.command("open").argument("<run>").description("print where the viewer shows a run").option("--json")
     .action(async (wanted: string, options: { json?: boolean }) => {
       const { row, url } = await permalink(wanted);
       if (options.json) outJson({ run: row.runId, url }); else out(url);
     });
-}
-
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError("Give a port from 0 to 65535.");
 }
 
 async function start(options: StartOptions): Promise<void> {
@@ -48,7 +47,7 @@ async function start(options: StartOptions): Promise<void> {
   const token = await tokenOf(options), folder = stateFolder();
   await withEngine("none", async (engine) => {
     const viewer = await openViewer({ engine, token, ...viewerOptions(options) });
-    announce(folder, { origin: viewer.origin, pid: process.pid, ...(token !== false && { token }) });
+    announce(folder, { origin: viewer.origin, pid: process.pid, by: "server", ...(token !== false && { token }) });
     if (options.json) outJson({ url: viewer.url, port: viewer.port }); else out(viewer.url);
     say("Ctrl-C stops it.");
     try { await signalled() } finally {
@@ -81,77 +80,4 @@ async function tokenOf(options: StartOptions): Promise<string | false> {
   if (isLoopback(options.host)) return keptToken(stateFolder());
   throw new RepriseError("INVALID_OPTION", `--host ${options.host} can be reached from outside, and no token was given`,
     "Set REPRISE_TOKEN or give --token-file, with at least 32 characters; or leave --host out.");
-}
-
-/** The folder of the embedded database; `.reprise/` beside package.json where there is none. */
-function stateFolder(): string {
-  const { value } = databaseSetting();
-  return /^[a-z]{2,}:/i.test(value) ? join(packageRoot(), ".reprise") : value;
-}
-
-/** Resolves at SIGINT or SIGTERM; a second one ends the process. */
-function signalled(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(code);
-        asked = true;
-        resolve();
-      });
-    }
-  });
-}
-
-/** Where a run is shown: by the server that runs here, which may be the only one that can open the database. */
-async function permalink(wanted: string): Promise<{ readonly row: Pick<RunRow, "runId">; readonly url: string }> {
-  const { servedFrom } = await import("../../replay-viewer/server/state-folder.ts");
-  const served = servedFrom(stateFolder());
-  if (served !== undefined && await answers(served)) {
-    const row = await askServer(served, wanted), { token } = served;
-    const fragment = token === undefined ? "" : `#token=${token}`;
-    return { row, url: `${served.origin}/runs/${row.runId}${fragment}` };
-  }
-  const row = await withEngine("none", (engine) => findRun(engine, wanted));
-  const origin = process.env["REPRISE_URL"]?.replace(/\/+$/, "");
-  if (origin === undefined || origin === "") say("No viewer is served here yet. Start it: npx reprise server start");
-  return { row, url: `${origin || "http://127.0.0.1:4400"}/runs/${row.runId}` };
-}
-
-/** A run by what a person calls it, as `findRun` does, over HTTP. @throws RUN_NOT_FOUND, AMBIGUOUS_RUN */
-async function askServer(served: Served, wanted: string): Promise<RunRow> {
-  const back = /^-\d+$/.test(wanted) ? -Number(wanted) : undefined;
-  const rows = await list(served, back !== undefined ? { limit: String(Math.max(1, back)) }
-    : wanted === "@failed" ? { state: "failed", limit: "1" } : { q: wanted, limit: "500" });
-  if (back !== undefined) return one(rows.slice(back - 1, back), wanted);
-  if (wanted === "@failed") return one(rows, wanted);
-  const prefix = wanted.toUpperCase();
-  const fits: readonly ((row: RunRow) => boolean)[] = [(row) => row.runId === prefix, (row) => row.name === wanted,
-    (row) => row.idempotencyKey === wanted, (row) => row.runId.startsWith(prefix)];
-  for (const fit of fits) if (rows.some(fit)) return one(rows.filter(fit), wanted);
-  return one([], wanted);
-}
-
-/** The process that left the note may have died, and its number may be another's now. */
-async function answers({ origin }: Served): Promise<boolean> {
-  try { return (await fetch(`${origin}/api/v1/health`)).ok } catch { return false }
-}
-
-async function list(served: Served, query: { readonly [name: string]: string }): Promise<readonly RunRow[]> {
-  const { listAnswer } = await import("../../replay-viewer/server/wire.ts");
-  const response = await fetch(`${served.origin}/api/v1/runs?${new URLSearchParams(query).toString()}`,
-    { headers: served.token === undefined ? {} : { authorization: `Bearer ${served.token}` } });
-  if (!response.ok) throw new RepriseError("INVALID_CONFIG",
-    `the viewer at ${served.origin} answers ${response.status}: ${(await response.text()).slice(0, 300)}`,
-    "It was started with another token: set REPRISE_TOKEN to that one.");
-  return listAnswer.parse(await response.json()).runs;
-}
-
-function one(rows: readonly RunRow[], wanted: string): RunRow {
-  const [first, second] = rows;
-  if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`,
-    "List them: reprise runs ls");
-  if (second === undefined) return first;
-  throw new RepriseError("AMBIGUOUS_RUN",
-    `'${wanted}' could be ${first.runId} (${first.name}) or ${second.runId} (${second.name})`, "Give more of the id.");
 }

@@ -1,0 +1,20 @@
+/** Going on with a run that an earlier life left, and saying what was kept. */
+import { formatMs, type Event, type RunEngine, type RunRow, type WorkflowSpec } from "../engine/index.ts";
+
+/** Takes an unfinished run over and says what it kept. */
+export async function continueRun(engine: RunEngine, row: RunRow, workflow: WorkflowSpec): Promise<void> {
+  const history = await engine.resume(row.runId, workflow);
+  if (history !== undefined) process.stderr.write(`${kept(row, history.events)}\n`);
+}
+
+/** `Resuming run 'fluffy-dodo' at event 12: 3 tasks kept, 41.2 s` */
+export function kept(row: RunRow, events: readonly Event[]): string {
+  const done = events.filter((event) => event.type === "TaskCompleted");
+  const scheduled =
+    new Map(events.flatMap((event) => event.type === "TaskScheduled" ? [[event.key, event.at] as const] : []));
+  const tookMs = done.reduce((ms, event) => ms + event.at - (scheduled.get(event.key) ?? event.at), 0);
+  const last = events.findLast((event) => event.type !== "RunClaimed" && event.type !== "RunLost");
+  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${done.length} ` +
+  `${done.length === 1 ? "task" : "tasks"} kept, ` +
+    formatMs(tookMs);
+}

@@ -1,0 +1,86 @@
+/** The replay viewer inside a program: served over the program's own engine, for as long as that is open. */
+import { join } from "node:path";
+import { RepriseError, TERMINAL_STATES, type RunEngine } from "../engine/index.ts";
+import type { Viewer } from "../replay-viewer/server/viewer.ts";
+import { databaseSetting, packageRoot, viewerSetting } from "./config.ts";
+import { workflowSpec } from "./registry.ts";
+import { continueRun } from "./resume.ts";
+
+/** How a program serves its viewer: on this machine only. For more there is `reprise server start`. */
+export interface ProgramViewer {
+  /** Default 4400, or any that is free where that one is taken; 0 = any that is free. */
+  port?: number;
+  /** true: shows runs, changes none. */
+  readOnly?: boolean;
+}
+/** What serves it, as the note in the state directory says: only a server is ended by `reprise server stop`. */
+export type ServedBy = "server" | "dev" | "program";
+
+/** A viewer over one engine. */
+export interface ServedViewer {
+  /** The address with its token. */
+  readonly url: string;
+  readonly port: number;
+  /** Where it shows a run, at an event if one is named; without the token. */
+  link(runId: string, event?: number | string): string;
+  close(): Promise<void>;
+}
+
+const DEFAULT_PORT = 4400;
+const served = new WeakMap<RunEngine, ServedViewer>();
+
+/** The viewer of an engine, if it has one. */
+export function viewerOf(engine: RunEngine): ServedViewer | undefined { return served.get(engine) }
+
+/** Serves the viewer of a program if it asks for one, or the environment does, and says where. */
+export async function serveIfAsked(engine: RunEngine, asked: boolean | ProgramViewer | undefined,
+  database?: string): Promise<ServedViewer | undefined> {
+  const { value } = viewerSetting();
+  if (asked === false || (asked === undefined && value === "off")) return undefined;
+  const options = typeof asked === "object" ? asked : /^\d/.test(value) ? { port: Number(value) } : {};
+  const viewer = await serveViewer(engine, options, "program", database);
+  process.stderr.write(`Viewer: ${viewer.url}\n`);
+  return viewer;
+}
+
+/** Serves the viewer over an engine. It never keeps the process alive. @throws PORT_TAKEN for a port that was named */
+export async function serveViewer(engine: RunEngine, options: ProgramViewer, by: ServedBy,
+  database = databaseSetting().value): Promise<ServedViewer> {
+  // Loaded when it is wanted: a script that serves no viewer does not pay for it.
+  const [{ openViewer }, { announce, keptToken, withdraw }] = await Promise.all([
+    import("../replay-viewer/server/viewer.ts"), import("../replay-viewer/server/state-folder.ts")]);
+  const folder = stateFolder(database), token = keptToken(folder);
+  const open = (port: number): Promise<Viewer> => openViewer({ engine, token, port, holdsProcess: false,
+    allowActions: options.readOnly !== true, actions: { resume: (runId) => resumeHere(engine, runId) } });
+  const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
+    if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);
+    throw error;
+  });
+  announce(folder, { origin: viewer.origin, pid: process.pid, token, by });
+  const made: ServedViewer = {
+    url: viewer.url, port: viewer.port,
+    link: (runId, event) => `${viewer.origin}/runs/${runId}${event === undefined ? "" : `?e=${event}`}`,
+    close: async () => {
+      served.delete(engine);
+      withdraw(folder);
+      await viewer.close();
+    },
+  };
+  served.set(engine, made);
+  return made;
+}
+
+/** The folder of the embedded database; `.reprise/` beside package.json where there is none. */
+export function stateFolder(database: string = databaseSetting().value): string {
+  return /^[a-z]{2,}:/i.test(database) ? join(packageRoot(), ".reprise") : database;
+}
+
+/** The viewer's button: the run goes on in this process. @throws WORKFLOW_NOT_LOADED, RUN_ENDED */
+async function resumeHere(engine: RunEngine, runId: string): Promise<void> {
+  const row = await engine.row(runId), workflow = workflowSpec(row.workflow);
+  if (TERMINAL_STATES.includes(row.state)) throw new RepriseError("RUN_ENDED",
+    `run '${row.name}' has ended as ${row.state}; there is nothing to resume`, "Look at how it ended.");
+  if (workflow === undefined) throw new RepriseError("WORKFLOW_NOT_LOADED",
+    `this process has not loaded the workflow '${row.workflow}'`, `Run: reprise resume ${runId}`);
+  await continueRun(engine, row, workflow);
+}
