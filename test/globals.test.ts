@@ -5,7 +5,9 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { rehearse } from "../engine/index.ts";
+import { kernel, type OpenTurn } from "../engine/replay/kernel.ts";
 import { seededRandom } from "../engine/replay/random.ts";
+import { enqueueTurn } from "../engine/replay/turns.ts";
 import { openEngine, RepriseError, RunError, sleep, task, workflow, type Engine, type Event } from "../sdk/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 
@@ -157,4 +159,16 @@ test("the random numbers of a turn never change: histories depend on them", () =
       ],
     ]
   `);
+});
+
+test("what the end of one turn sets free goes on before the next turn opens", async () => {
+  const open: (OpenTurn | undefined)[] = [];
+  const turn = (): OpenTurn => ({ now: 0, random: () => 0, fill: () => undefined, line: () => undefined,
+    timer: () => { throw new Error("not here") }, forbid: (api) => { throw new Error(api) } });
+  await new Promise<void>((over) => {
+    const job = (done: () => void): void => enqueueTurn({ turn: turn(), step: () => false, done });
+    job(() => { void Promise.resolve().then(() => Promise.resolve()).then(() => open.push(kernel.turn)) });
+    job(over);
+  });
+  expect(open).toEqual([undefined]);
 });

@@ -24,6 +24,7 @@ export function startWorker(env: { readonly [name: string]: string }): WorkerPro
   const waiting = new Set<() => void>();
   child.stdout.on("data", (chunk) => { text += String(chunk); for (const look of waiting) look() });
   child.stderr.on("data", (chunk) => { errors += String(chunk) });
+  if (process.env["SHOW_WORKERS"]) child.stderr.pipe(process.stderr);
   const ended = new Promise<string | number | null>((resolve) =>
     { child.once("exit", (code, signal) => resolve(signal ?? code)) });
   return {

@@ -45,12 +45,16 @@ function burst(): void {
     const job = queue[head++];
     if (job === undefined) { queue.length = 0; head = 0; scheduled = false; callAfter(); return }
     runTurn(job, () => {
-      if (head >= queue.length || originals.performanceNow() < until) next();
+      if (head >= queue.length || originals.performanceNow() < until) drained(next);
       else { originals.setImmediate(burst); callAfter() }
     });
   };
   next();
 }
+
+/** Calls `fn` when the microtask queue is empty: what a finished turn's `done` resolved must not go on inside the next
+ *  turn. */
+function drained(fn: () => void): void { originals.queueMicrotask(() => originals.nextTick(fn)) }
 
 function callAfter(): void {
   running = false;
@@ -63,7 +67,7 @@ function runTurn(job: TurnJob, over: () => void): void {
   kernel.turn = job.turn;
   enforceGlobals();
   const step = (): void => {
-    if (job.step()) { originals.queueMicrotask(() => originals.nextTick(step)); return }
+    if (job.step()) { drained(step); return }
     kernel.turn = undefined;
     restoreGlobals();
     job.done();

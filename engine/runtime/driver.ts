@@ -10,6 +10,7 @@ import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/
 import { Execution, type ExecutionHost, type OpenTimer, type TurnResult } from "../replay/execution.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { siteLine } from "../replay/site.ts";
+import { afterTurns } from "../replay/turns.ts";
 import type { Mail, RunState, Store, StoreError } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { Appender, Committer, Outgoing } from "./committer.ts";
@@ -116,7 +117,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     this.add({ type: "Noted", at: this.now(), code: found.kind, message: describeDivergence(found) });
   }
   fatal(error: RepriseError): void {
-    this.#tasks.abortAll(error);
+    afterTurns(() => this.#tasks.abortAll(error)); // their code must not go on inside this turn
     this.add({ type: "RunFailed", at: this.now(), key: "run:end", by: this.#execution.at, error: toErrorRecord(error) },
       { state: "failed", release: true });
   }

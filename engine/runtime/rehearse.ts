@@ -9,6 +9,7 @@ import { decodeValue } from "../codec/value.ts";
 import { describeDivergence, type Divergence } from "../replay/divergence.ts";
 import { Execution, type DecisionDraft, type Values } from "../replay/execution.ts";
 import { siteLine } from "../replay/site.ts";
+import { afterTurns } from "../replay/turns.ts";
 
 /** What a replay found. */
 export interface Rehearsal {
@@ -41,7 +42,7 @@ export function rehearse(runId: string, workflow: WorkflowSpec, history: readonl
     const execution = new Execution({
       run: new Identity(runId, started),
       seed: started.seed, workflow, history: withoutEngineEnd(history), partial: options.partial ?? false,
-      values, host: { line: () => undefined, fatal: () => end(undefined) },
+      values, host: { line: () => undefined, fatal: () => afterTurns(() => end(undefined)) },
     });
     const deliveries = history.filter(isDelivery);
     const feed = (index: number): void => {

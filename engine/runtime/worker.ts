@@ -44,7 +44,7 @@ export interface WorkerOptions {
 const LEASE_MS = 15_000;
 /** A loop that comes back this late was blocked: by a synchronous task, or by a library. */
 const BLOCKED_MS = 1_000;
-const SWEEP_MS = 2_000;
+const SWEEP_MS = 1_000;
 const CHECK_MS = 1_000;
 const POLL_FIRST_MS = 25;
 const POLL_LAST_MS = 1_000;

@@ -270,7 +270,7 @@ class MemoryStore implements Store {
       : { type: "RunLost", at, epoch, ...(run.row.owner !== null && { worker: run.row.owner }) });
     run.row = { ...run.row, owner: null, epoch, crashes, asOf, state: park ? "parked" : "pending", parked: park
       ? "QUARANTINED" : run.row.parked,
-      readyAt: park ? null : at + Math.min(300_000, 1000 * 2 ** Math.max(0, crashes - 1)) };
+      readyAt: park ? null : at + (crashes > 1 ? Math.min(300_000, 1000 * 2 ** (crashes - 2)) : 0) };
   }
 }
 

@@ -172,7 +172,9 @@ returns table (run_id text, state text) language sql as $$
     state = case when p_count and c.crashes >= p_max then 'parked' else 'pending' end,
     parked = case when p_count and c.crashes >= p_max then 'QUARANTINED' else r.parked end,
     ready_at = case when not p_count then clock_timestamp() when c.crashes < p_max
-      then clock_timestamp() + least(interval '5 min', interval '1 s' * power(2, greatest(0, c.crashes - 1))) end
+      -- the first death may be anybody's; from the second on the run itself is suspected
+      then clock_timestamp() + case when c.crashes > 1
+        then least(interval '5 min', interval '1 s' * power(2, c.crashes - 2)) else interval '0' end end
   from i join c on c.run_id = i.run_id where r.run_id = i.run_id returning r.run_id, r.state
 $$;
 
