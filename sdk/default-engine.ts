@@ -29,9 +29,9 @@ export function defaultEngine(): Promise<DefaultEngine> {
   return current;
 }
 
-/** Makes an opened engine the default, if there is none. */
-export function offerDefault(engine: RunEngine): void {
-  current ??= Promise.resolve({ engine, script: false });
+/** Makes an opened engine the default, if there is none. `script`: calls adopt what an earlier life of them left. */
+export function offerDefault(engine: RunEngine, script = false): void {
+  current ??= Promise.resolve({ engine, script });
 }
 
 /** Forgets an engine that closes. */

@@ -1,10 +1,22 @@
 /** Going on with a run that an earlier life left, and saying what was kept. */
 import { formatMs, type Event, type RunEngine, type RunRow, type WorkflowSpec } from "../engine/index.ts";
 
+/** Runs whose going on has been told in this process. */
+const told = new Set<string>();
+
+/** Says once in this process what a run had kept when it came here; `begun` runs have nothing to tell. */
+export function sayKept(row: RunRow, events: readonly Event[]): void {
+  if (told.has(row.runId)) return;
+  told.add(row.runId);
+  process.stderr.write(`${kept(row, events)}\n`);
+}
+/** A run that began here has kept nothing. */
+export function beganHere(runId: string): void { told.add(runId) }
+
 /** Takes an unfinished run over and says what it kept. */
 export async function continueRun(engine: RunEngine, row: RunRow, workflow: WorkflowSpec): Promise<void> {
   const history = await engine.resume(row.runId, workflow);
-  if (history !== undefined) process.stderr.write(`${kept(row, history.events)}\n`);
+  if (history !== undefined) sayKept(row, history.events);
 }
 
 /** `Resuming run 'fluffy-dodo' at event 12: 3 tasks kept, 41.2 s` */

@@ -26,14 +26,19 @@ export function codeVersionOf(file: string | undefined): CodeVersion {
   if (file === undefined) return { version: "", files: new Map() };
   const known = versions.get(file);
   if (known !== undefined) return known;
-  const root = packageRoot();
-  const files = new Map<string, string>();
-  collect(resolve(root, file), root, files);
+  const root = packageRoot(), files = graphOf(file);
   const parts = [...files].sort(([a], [b]) => a < b ? -1 : 1).map(([path, text]) => `${path}\0${contentHash(text)}`);
   const version = files.size === 0 ? "" : contentHash([...parts, lockfileHash(root)].join("\n")).slice(0, 16);
   const made = { version, files };
   versions.set(file, made);
   return made;
+}
+
+/** A file and all that it imports by relative paths, as they are on disk now: path from the package root -> text. */
+export function graphOf(file: string): ReadonlyMap<string, string> {
+  const root = packageRoot(), files = new Map<string, string>();
+  collect(resolve(root, file), root, files);
+  return files;
 }
 
 /** Keeps the sources of a version in the store; does nothing for code without files. */

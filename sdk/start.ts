@@ -43,7 +43,7 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
   const left = scriptKey === undefined || process.env["REPRISE_FRESH"] !== undefined
     ? undefined : await unfinished(engine, scriptKey);
   if (left !== undefined) {
-    await continueRun(engine, left, workflow);
+    if (!engine.holds(left.runId)) await continueRun(engine, left, workflow);
     return { engine, runId: left.runId, name: left.name };
   }
   const started =
@@ -55,7 +55,8 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
 /** The newest run of this call, if it has not ended and nobody alive has it. */
 async function unfinished(engine: RunEngine, scriptKey: string): Promise<RunRow | undefined> {
   const [row] = await engine.list({ scriptKey, limit: 1 });
-  if (row === undefined || TERMINAL_STATES.includes(row.state) || engine.holds(row.runId)) return undefined;
+  if (row === undefined || TERMINAL_STATES.includes(row.state)) return undefined;
+  if (engine.holds(row.runId)) return row; // claimed in the background: each call of this process has a key of its own
   return await isFree(engine, row) ? row : undefined;
 }
 

@@ -1,53 +1,13 @@
 /** The viewer inside a program, beside `reprise run`, over a file; and what the command line knows of it. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { ask, clear, cli, endAll, project, reprise, start } from "./talking.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url)), cli = join(root, "dist/sdk/cli/main.js");
-const base = mkdtempSync(join(tmpdir(), "reprise-program-"));
-const children: ChildProcess[] = [];
-afterEach(() => { for (const child of children.splice(0)) child.kill("SIGKILL") });
-afterAll(() => { rmSync(base, { recursive: true, force: true }) });
-const env: NodeJS.ProcessEnv = { ...process.env, VITEST: "", REPRISE_DATABASE_URL: "", REPRISE_LOG_LEVEL: "info" };
-
-function project(name: string, files: { readonly [file: string]: string }): string {
-  const folder = join(base, name);
-  mkdirSync(join(folder, "node_modules"), { recursive: true });
-  symlinkSync(root, join(folder, "node_modules/reprise"));
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
-  return folder;
-}
-
-interface Talking { readonly child: ChildProcess; said(): string; until(text: RegExp): Promise<RegExpExecArray>;
-  readonly ended: Promise<number | null> }
-/** A program, and what it has said so far. */
-function start(folder: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Talking {
-  const child = spawn(process.execPath, args, { cwd: folder, env: { ...env, ...more } });
-  children.push(child);
-  let said = "";
-  child.stdout.on("data", (chunk) => { said += String(chunk) });
-  child.stderr.on("data", (chunk) => { said += String(chunk) });
-  const ended = new Promise<number | null>((resolve) => { child.once("exit", resolve) });
-  return { child, ended, said: () => said, until: async (text) => {
-    await expect.poll(() => text.test(said) || child.exitCode !== null, { timeout: 30_000 }).toBe(true);
-    const found = text.exec(said);
-    if (found === null) throw new Error(`it never said ${text}:\n${said}`);
-    return found;
-  } };
-}
-interface Outcome { readonly stdout: string; readonly stderr: string; readonly status: number | null }
-function reprise(folder: string, ...args: readonly string[]): Outcome {
-  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: "utf8", env, timeout: 50_000 });
-}
-async function runs(url: string): Promise<readonly { runId: string; state: string }[]> {
-  const [origin = "", token = ""] = url.split("/#token=");
-  const response = await fetch(`${origin}/api/v1/runs`, { headers: { authorization: `Bearer ${token}` } });
-  return (await response.json() as { runs: { runId: string; state: string }[] }).runs; // the API's own answer
-}
+afterEach(endAll);
+afterAll(clear);
+interface Row { readonly runId: string; readonly state: string }
+const runs = async (url: string): Promise<readonly Row[]> => (await ask<{ runs: Row[] }>(url, "/runs")).runs;
 const LINK = /Viewer: (http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+)\n/;
 const SUM = `import { openEngine, task, workflow } from "reprise";
 const add = task("add", async (a: number, b: number) => a + b);

@@ -59,13 +59,14 @@ async function run(target: string, options: RunOptions): Promise<void> {
 
 function bigints(_key: string, value: unknown): unknown { return typeof value === "bigint" ? value.toString() : value }
 
-/** `etl.ts:etl`; a drive letter's colon is no separator. */
-function splitTarget(target: string): { readonly file: string; readonly workflow: string | undefined } {
+/** A file, and the workflow of it if one is named: `etl.ts:etl`; a drive letter's colon is no separator. */
+export function splitTarget(target: string): { readonly file: string; readonly workflow: string | undefined } {
   const match = /^(.+\.[cm]?[jt]sx?):([^\\/]+)$/.exec(target);
   return match?.[1] === undefined ? { file: target, workflow: undefined } : { file: match[1], workflow: match[2] };
 }
 
-function chooseWorkflow(wanted: string | undefined, file: string): string {
+/** The workflow that is meant. @throws WORKFLOW_NOT_LOADED, USAGE */
+export function chooseWorkflow(wanted: string | undefined, file: string): string {
   const names = definedWorkflows().map(({ name }) => name);
   if (wanted !== undefined && names.includes(wanted)) return wanted;
   const list = names.length === 0 ? "none" : names.join(", ");

@@ -1,0 +1,106 @@
+/** The process that `reprise dev` starts for the user's code: an engine that works, the viewer over it, the files. */
+import { openRunEngine, rehearse, RepriseError, type Event, type Observer, type RunEngine, type RunInfo,
+  type RunRow } from "../../engine/index.ts";
+import { databaseSetting } from "../config.ts";
+import { consoleObserver } from "../console.ts";
+import { offerDefault } from "../default-engine.ts";
+import { placeOf } from "../failure.ts";
+import { setLoading, workflowNames, workflowSpec } from "../registry.ts";
+import { beganHere, continueRun, sayKept } from "../resume.ts";
+import { callsMade } from "../start.ts";
+import { serveViewer, type ServedViewer } from "../viewer.ts";
+import { workflowByName } from "../workflow.ts";
+import type { DevReady, DevTask } from "./dev.ts";
+import { importUserFile, loadFile } from "./open.ts";
+import { say, sayError } from "./output.ts";
+import { chooseWorkflow, parseParams } from "./run.ts";
+
+/** Attempts that have not ended by then run again in the next process. */
+const DRAIN_MS = 1_000;
+
+/** The process ends: whoever still waits for a run is told nothing. */
+let ending = false;
+// The parent's own words: it wrote them a moment ago.
+const task = JSON.parse(process.argv[2] ?? "{}") as DevTask;
+void main().catch((error: unknown) => { sayError(error); process.exit(1) });
+
+async function main(): Promise<void> {
+  process.on("SIGINT", () => undefined); // a terminal sends it to both; the parent decides
+  process.on("unhandledRejection", (error) => { told(error) });
+  let viewer: ServedViewer | undefined;
+  const opened: { engine?: RunEngine } = {};
+  const alone = new Promise<void>((resolve) => { process.once("disconnect", () => { resolve() }) });
+  const observer = telling(consoleObserver((runId, seq) => viewer?.link(runId, seq)), opened);
+  const engine = await openRunEngine({ database: databaseSetting().value, workflow: workflowSpec,
+    workflows: workflowNames, observer, claims: "all" });
+  opened.engine = engine;
+  void alone.then(() => close(engine, viewer));
+  viewer = await serveViewer(engine, { readOnly: task.readOnly, ...(task.port !== undefined && { port: task.port }) },
+    "dev");
+  process.send?.({ url: viewer.url, port: viewer.port } satisfies DevReady);
+  offerDefault(engine, true);
+  await begin().catch(told);
+  if (task.again) await freeParked(engine).catch(told);
+}
+
+async function close(engine: RunEngine, viewer: ServedViewer | undefined): Promise<void> {
+  ending = true;
+  await viewer?.close();
+  await engine.close(DRAIN_MS).catch(sayError);
+  process.exit(0);
+}
+
+/** Loads the files, and runs the first as the program. */
+async function begin(): Promise<void> {
+  const [entry, ...others] = task.files;
+  for (const file of others) await loadFile(file);
+  if (entry === undefined) return;
+  process.argv = [process.argv[0] ?? "node", entry];
+  if (task.workflow === undefined && task.params === undefined) {
+    setLoading(false);
+    await importUserFile(entry);
+  } else {
+    await loadFile(entry);
+    await workflowByName(chooseWorkflow(task.workflow, entry)).run(parseParams(task.params));
+  }
+  if (callsMade() === 0) say("Loaded. Nothing was started: the file makes no call of its own. Runs are waited for.");
+}
+
+/** What a failed run has to say its observer said, with the lines of code; all else is told here. */
+function told(error: unknown): void {
+  if (ending || (error instanceof RepriseError && error.code === "RUN_FAILED")) return;
+  // A file that does not compile: the stack is the compiler's own.
+  if (error instanceof Error && !(error instanceof RepriseError) && placeOf(error.stack) === undefined) {
+    say(`error ${error.name}: ${error.message}`);
+  } else sayError(error);
+}
+
+/** The same observer, which also says what a run had kept when it goes on here. */
+function telling(observer: Observer, opened: { readonly engine?: RunEngine }): Observer {
+  return { ...observer, events: (run, events) => {
+    observer.events(run, events);
+    if (events[0]?.seq === 1) beganHere(run.id);
+    else if (events.some(({ type }) => type === "RunClaimed")) {
+      tell(opened.engine, run, events).catch(() => undefined); // a courtesy
+    }
+  } };
+}
+async function tell(engine: RunEngine | undefined, run: RunInfo, events: readonly Event[]): Promise<void> {
+  if (engine === undefined) return;
+  const row = await engine.row(run.id), until = events[0]?.seq ?? 1;
+  sayKept(row, (await engine.history(run.id)).filter(({ seq }) => seq < until));
+}
+
+/** Parked runs that the code on disk fits again go on; of the others it is said why not. */
+async function freeParked(engine: RunEngine): Promise<void> {
+  for (const row of await engine.list({ parked: true, limit: 100 })) {
+    const workflow = workflowSpec(row.workflow);
+    if (workflow === undefined || engine.holds(row.runId)) continue;
+    const { ok } = await rehearse(row.runId, workflow, await engine.history(row.runId));
+    if (ok) await continueRun(engine, row, workflow); else say(stillParked(row));
+  }
+}
+function stillParked(row: RunRow): string {
+  return `Run '${row.name}' stays parked as ${row.parked ?? ""}: the code does not fit its history. ` +
+    `See: reprise replay ${row.runId} --check`;
+}
