@@ -30,8 +30,8 @@ export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
-export { TERMINAL_STATES, StoreError, type LogLine, type RunFilter, type RunRow, type RunState, type Store }
-  from "./store/port.ts";
+export { TERMINAL_STATES, StoreError, type LogLine, type RunCount, type RunFilter, type RunRow, type RunState,
+  type Store } from "./store/port.ts";
 
 patchGlobals();
 

@@ -224,6 +224,22 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
     expect(await found({ parked: true })).toEqual([]);
   });
 
+  test("counts runs by state, the parked apart", async () => {
+    const { store, worker, created } = given();
+    const before = await store.countRuns();
+    const [done, parked] = [await created(mine(worker)), await created(mine(worker))];
+    await created(mine(worker));
+    await created(newRun({ readyAt: Date.now() + HOUR }));
+    await store.append([row(done, 3, 1), row(parked, 3, 1)], [{ runId: done, state: "completed", release: true },
+      { runId: parked, parked: "X", release: true }], []);
+    const now = await store.countRuns();
+    const more = (state: string, apart: boolean): number => [now, before].map((counts) =>
+      counts.find((one) => one.state === state && one.parked === apart)?.count ?? 0).reduce((a, b) => a - b);
+    expect([more("completed", false), more("running", true), more("running", false), more("scheduled", false)])
+      .toEqual([1, 1, 1, 1]);
+    expect(more("completed", true)).toBe(0);
+  });
+
   test("keeps logs in order, large values by hash, and sources by version", async () => {
     const { store, worker, created } = given();
     const runId = await created(mine(worker));

@@ -4,7 +4,7 @@ import {
   TERMINAL_STATES, type AppendRow, type Change, type Claimed, type ClaimRequest, type CreateAnswer, type HistoryRow,
     type LogLine,
   type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type SentMail,
-    type SourceVersion, type Store,
+    type RunCount, type SourceVersion, type Store,
   type StoreSize, type WorkerInfo,
 } from "./port.ts";
 
@@ -169,6 +169,15 @@ class MemoryStore implements Store {
     return [...this.#runs.values()].filter(({ row }) => matches(row, filter)).sort((a, b) => a.row.runId < b.row.runId
       ? 1 : -1)
       .slice(0, Math.min(1000, filter.limit ?? 100)).map((run) => this.#seen(run));
+  }
+
+  async countRuns(): Promise<readonly RunCount[]> {
+    const counts = new Map<string, RunCount>();
+    for (const { row: { state, parked } } of this.#runs.values()) {
+      const key = `${state} ${parked !== null}`;
+      counts.set(key, { state, parked: parked !== null, count: (counts.get(key)?.count ?? 0) + 1 });
+    }
+    return [...counts.values()];
   }
 
   async writeLogs(lines: readonly LogLine[]): Promise<void> {

@@ -138,6 +138,8 @@ export interface RunFilter {
   /** At most 1000; default 100. */
   readonly limit?: number;
 }
+/** How many runs are in a state. A parked run keeps the state that it had, and is counted apart. */
+export interface RunCount { readonly state: RunState; readonly parked: boolean; readonly count: number }
 export interface LogLine {
   readonly runId: string;
   /** The event that the line follows; the order within one seq is the order of writing. */
@@ -210,6 +212,8 @@ export interface Store {
 
   run(runId: string): Promise<RunRow | undefined>;
   listRuns(filter: RunFilter): Promise<readonly RunRow[]>;
+  /** All runs, counted; a state that no run is in is left out. */
+  countRuns(): Promise<readonly RunCount[]>;
 
   writeLogs(lines: readonly LogLine[]): Promise<void>;
   readLogs(runId: string, after?: { readonly seq: number; readonly index: number }): Promise<readonly LogLine[]>;

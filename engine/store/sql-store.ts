@@ -2,7 +2,7 @@
 import { statement } from "./statements.ts";
 import type {
   AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post,
-    PostAnswer, RunFilter, RunRow,
+    PostAnswer, RunCount, RunFilter, RunRow,
   RunState, SentMail, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
@@ -127,6 +127,10 @@ export class SqlStore implements Store {
     return row;
   }
   listRuns(filter: RunFilter): Promise<readonly RunRow[]> { return this.#list(filter, null) }
+  async countRuns(): Promise<readonly RunCount[]> {
+    return (await this.#ask(statement("count-runs"), [])).map((row) =>
+      ({ state: stateOf(row), parked: row["parked"] === true, count: number(row["count"]) }));
+  }
 
   async writeLogs(lines: readonly LogLine[]): Promise<void> {
     const wire =
