@@ -1,5 +1,6 @@
 /** Composition root of the engine: chooses the store, opens it, starts and stops the loops in order. */
 import { RepriseError } from "./core/errors.ts";
+import { openDirectory } from "./directory.ts";
 import type { WorkflowSpec } from "./core/policy.ts";
 import { realClock, type Clock } from "./runtime/clock.ts";
 import { thisMachine } from "./runtime/neighbours.ts";
@@ -48,6 +49,9 @@ export interface OpenOptions {
   /** Runs held at once by a worker that claims; default 100. */
   readonly concurrency?: number;
   readonly durability?: "process" | "power";
+  /** An embedded directory is served to the other processes of this user while it is open here, and to whoever comes
+   *  when this process has taken it over. Without effect on a database that serves others by itself. */
+  readonly serve?: boolean;
   /** How long this process is believed alive after its last sign of life, in milliseconds; default 15,000. */
   readonly leaseMs?: number;
   readonly clock?: Clock;
@@ -58,7 +62,7 @@ export interface OpenOptions {
 
 /** Opens the database, makes its tables if they are not there, and starts the worker's loops. */
 export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
-  const store = options.store ?? await openStore(options.database, options.durability);
+  const store = options.store ?? await openStore(options.database, options);
   const engine = new RunEngine({
     store, clock: options.clock ?? realClock, ids: options.ids ?? realIds(), observer: options.observer,
     workflow: options.workflow, workflows: options.workflows, pools: options.pools ?? ["default"],
@@ -70,8 +74,10 @@ export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
   return engine;
 }
 
-/** Opens a store by its address. Adapters are loaded only when they are chosen: PGlite is large. */
-export async function openStore(database: string, durability: "process" | "power" = "process"): Promise<Store> {
+/** Opens a store by its address; a directory that another process serves is opened through that process.
+ *  Adapters are loaded only when they are chosen: PGlite is large. */
+export async function openStore(database: string, options: Pick<OpenOptions, "durability" | "serve"> = {}):
+  Promise<Store> {
   if (database === "") {
     throw new RepriseError("INVALID_DATABASE", "the database address is empty",
       "Set REPRISE_DATABASE_URL to postgres://..., to a directory, or to memory:");
@@ -82,5 +88,5 @@ export async function openStore(database: string, durability: "process" | "power
     throw new RepriseError("INVALID_DATABASE", `no store opens '${database.replace(/\/\/[^@/]*@/, "//***@")}'`,
       "Use postgres://..., a directory, or memory:");
   }
-  return (await import("./store/pglite.ts")).openPgliteStore(database, { durability });
+  return openDirectory(database, options);
 }

@@ -7,7 +7,7 @@ import type { AppendRow, NewRun, Store } from "../engine/store/port.ts";
 const ulid = monotonicFactory();
 const HOUR = 3_600_000;
 
-function newRun(fields: Partial<NewRun> = {}): NewRun {
+export function newRun(fields: Partial<NewRun> = {}): NewRun {
   return { runId: ulid(), workflow: "wf", name: "fluffy-dodo", pool: "default", priority: 0, tags: [],
     codeVersion: "v1",
     appendId: randomUUID(), count: 1, events: '[{"type":"RunStarted","at":1}]', ...fields };

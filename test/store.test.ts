@@ -14,7 +14,7 @@ afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
 
 storeContract("memory", () => openStore("memory:"));
 storeContract("PGlite", () => openStore(join(folder, "pglite")));
-storeContract("PGlite, synced to disk,", () => openStore(join(folder, "power"), "power"));
+storeContract("PGlite, synced to disk,", () => openStore(join(folder, "power"), { durability: "power" }));
 storeContract("PostgreSQL", async () => openStore(await freshDatabase(url)), url === "");
 storeContract("fault-injecting", async () => withFaults(await openStore("memory:"), () => "none"));
 

@@ -92,8 +92,8 @@ export class Worker implements DriverHost {
     this.#id = `w-${options.ids.run(options.clock.now())}`;
     this.#logs = new Logs(options.store, options.clock);
     this.patience =
-      new Patience({ clock: options.clock, embedded: options.store.kind === "pglite", random: options.ids.random,
-      onOutage: (error) => options.observer.outage(error) });
+      new Patience({ clock: options.clock, get embedded() { return options.store.kind === "pglite" },
+      random: options.ids.random, onOutage: (error) => options.observer.outage(error) });
     this.committer = new Committer({ store: options.store, clock: options.clock, patience: this.patience,
       lanes: options.store.kind === "postgres" ? 2 : 1 });
   }
@@ -112,9 +112,8 @@ export class Worker implements DriverHost {
       if (late > BLOCKED_MS) this.#options.observer.blocked?.(late);
       for (const driver of this.held) driver.check();
     });
-    if (this.store.kind === "postgres") {
-      this.#every(SWEEP_MS, () => this.sweep());
-    }
+    // Who may be dead himself buries nobody: after a block or a suspended machine the heartbeat comes first.
+    if (this.store.kind !== "memory") this.#every(SWEEP_MS, async () => { if (this.mayStart()) await this.sweep() });
     this.#unlisten = await this.store.listen((runId) => {
       if (runId === undefined || this.#runs.has(runId) || this.#options.claims !== "none") this.poke();
     });
@@ -177,7 +176,7 @@ export class Worker implements DriverHost {
     else { this.#alive?.(); this.#alive = undefined }
   }
 
-  mayStart(): boolean { return this.store.kind !== "postgres" || this.clock.monotonic() < this.#startUntil }
+  mayStart(): boolean { return this.store.kind === "memory" || this.clock.monotonic() < this.#startUntil }
   whenRenewed(fn: () => void): void {
     this.#onRenewed.push(fn);
     if (this.#onRenewed.length === 1) void this.#heartbeat().catch(() => undefined); // the next one comes by itself
@@ -231,12 +230,21 @@ export class Worker implements DriverHost {
     const before = this.clock.now(), asked = this.clock.monotonic();
     const { alive, now } = await this.store.heartbeat(this.id, this.#leaseMs);
     this.#offsetMs = this.store.kind === "postgres" ? Math.round(now - (before + this.clock.now()) / 2) : 0;
-    if (!alive) { await this.#reborn(); return }
+    if (!alive && !this.#embedded) { await this.#reborn(); return }
+    if (!alive) await this.#stay();
     this.#startUntil = asked + this.#leaseMs * 2 / 3;
     const waiting = this.#onRenewed;
     this.#onRenewed = [];
     for (const go of waiting) go();
     if (!this.#claiming) await this.#adopt();
+  }
+
+  /** The data live in this process: nobody could take its runs while it stood still, and few can have since. */
+  get #embedded(): boolean { return this.store.kind === "memory" || this.store.kind === "pglite" }
+  async #stay(): Promise<void> {
+    await this.#register();
+    const mine = new Set((await this.store.owned(this.id)).map(({ runId }) => runId));
+    for (const driver of this.held) if (!mine.has(driver.run.id)) driver.refused(undefined);
   }
 
   /** The lease lapsed and can never be renewed: what was mine is not. */

@@ -4,6 +4,7 @@
  */
 import { workerData } from "node:worker_threads";
 import postgres from "postgres";
+import { renewWhileMoving } from "./lease-beat.ts";
 import { SCHEMA } from "./migrate.ts";
 import { statement } from "./statements.ts";
 
@@ -13,19 +14,10 @@ export interface LeaseData {
     readonly beat: SharedArrayBuffer;
 }
 
-const BLOCKED_MS = 5 * 60_000;
 const { url, worker, ttlMs, everyMs, beat } = workerData as LeaseData; // given by postgres.ts
-const counter = new Int32Array(beat);
-let last = Atomics.load(counter, 0), movedAt = performance.now();
 const sql =
   postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
   connection: { search_path: `${SCHEMA},public`, statement_timeout: 4000, application_name: "reprise lease" } });
-
-async function renew(): Promise<void> {
-  const now = Atomics.load(counter, 0);
-  if (now !== last) { last = now; movedAt = performance.now() }
-  if (performance.now() - movedAt > BLOCKED_MS) return;
-  // The process's own heartbeat sees what became of the lease; here a failure only means to try again.
-  await sql.unsafe(statement("heartbeat"), [worker, ttlMs], { prepare: true }).catch(() => undefined);
-}
-setInterval(() => { void renew() }, everyMs);
+renewWhileMoving(beat, everyMs, async () => {
+  await sql.unsafe(statement("heartbeat"), [worker, ttlMs], { prepare: true });
+});

@@ -154,8 +154,8 @@ class MemoryStore implements Store {
   }
 
   async recover(sweepId: string): Promise<number> {
-    this.#workers.clear();
-    const held = [...this.#runs.values()].filter(({ row }) => row.owner !== null);
+    for (const [worker, { info }] of this.#workers) if (info["through"] !== "socket") this.#workers.delete(worker);
+    const held = [...this.#runs.values()].filter(({ row }) => row.owner !== null && !this.#alive(row.owner));
     for (const run of held) { this.#lose(run, sweepId, run.row.crashes, false);
       run.row = { ...run.row, readyAt: this.#now() } }
     return held.length;

@@ -2,9 +2,11 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { lockDirectory } from "./lock.ts";
+import { directoryId, lockDirectory, type Lock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { StoreError, type Store } from "./port.ts";
+import { serveStore, type StoreServer } from "./remote-server.ts";
+import { socketFor } from "./remote-socket.ts";
 import { SqlStore, type Row, type SqlDriver } from "./sql-store.ts";
 import { BUILT } from "./statements.ts";
 import { unpackTemplate } from "./template.ts";
@@ -16,20 +18,28 @@ export type Ask = { readonly id: number; readonly exec: string }
 export type Answer = { readonly id: number; readonly rows: readonly Row[] }
   | { readonly id: number; readonly error: { readonly message: string; readonly code?: string } };
 
-/** @param options.durability "process" survives kill -9; "power" also a power cut, at 0.5 ms per group commit
- *  @throws STORE_LOCKED, STORE_READ_ONLY, STORE_OPEN_FAILED, DISK_FULL, SCHEMA_NEWER */
-export async function openPgliteStore(directory: string, options: { readonly durability?: "process" | "power" } =
-  {}): Promise<Store> {
+/** How an embedded directory is opened. */
+export interface PgliteOptions {
+  /** "process" survives kill -9; "power" also a power cut, at 0.5 ms per group commit. */
+  readonly durability?: "process" | "power";
+  /** Other processes of this user find the store on a local socket while it is open. */
+  readonly serve?: boolean;
+}
+
+/** @throws STORE_LOCKED, STORE_READ_ONLY, STORE_OPEN_FAILED, DISK_FULL, SCHEMA_NEWER */
+export async function openPgliteStore(directory: string, options: PgliteOptions = {}): Promise<Store> {
   const path = resolve(directory);
   prepareDirectory(path);
-  const unlock = await lockDirectory(path);
+  const lock = await lockDirectory(path, options.serve);
   try {
     const data = join(path, "pgdata");
-    const driver = new PgliteDriver(path, data, options.durability === "power", unlock);
+    const driver = new PgliteDriver(path, data, options.durability === "power", lock);
     if (!existsSync(join(data, "PG_VERSION"))) unpackTemplate(data);
     await driver.open();
-    return new SqlStore(driver);
-  } catch (error) { await unlock(); throw error }
+    const store = new SqlStore(driver);
+    if (options.serve) await driver.serve(store);
+    return store;
+  } catch (error) { await lock.release(); throw error }
 }
 
 function prepareDirectory(path: string): void {
@@ -54,16 +64,17 @@ class PgliteDriver implements SqlDriver {
   readonly location: string;
   readonly #worker: Worker;
   readonly #power: boolean;
-  readonly #unlock: () => Promise<void>;
+  readonly #lock: Lock;
   readonly #waiting = new Map<number, { resolve: (rows: readonly Row[]) => void; reject: (error: Error) => void }>();
   readonly #listeners = new Set<(runId: string | undefined) => void>();
   #next = 1;
   #dead: StoreError | undefined;
+  #server: StoreServer | undefined;
 
-  constructor(location: string, data: string, power: boolean, unlock: () => Promise<void>) {
+  constructor(location: string, data: string, power: boolean, lock: Lock) {
     this.location = location;
     this.#power = power;
-    this.#unlock = unlock;
+    this.#lock = lock;
     this.#worker = new Worker(new URL("pglite-thread.js", BUILT),
       { workerData: { data }, execArgv: [], stdout: true, stderr: true });
     this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
@@ -79,6 +90,15 @@ class PgliteDriver implements SqlDriver {
       query: (text) => this.#send({ text, params: [], sync: false }) });
   }
 
+  /** Serves the store that stands on this driver until it is closed. */
+  async serve(store: Store): Promise<void> {
+    try { this.#server = await serveStore(store, socketFor(directoryId(this.location))) } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#lock.announce(this.#server.address);
+  }
+
   query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]> {
     return this.#send({ text, params, sync: this.#power && lane === "append" });
   }
@@ -88,11 +108,13 @@ class PgliteDriver implements SqlDriver {
     return async () => { this.#listeners.delete(wake) };
   }
   async close(): Promise<void> {
+    this.#lock.announce(undefined);
+    await this.#server?.close();
     this.#listeners.clear();
     if (this.#dead === undefined) await this.#send({ close: true }).catch(() => undefined);
     this.#dead ??= new StoreError("STORE_UNAVAILABLE", "the embedded database is closed", "none");
     await this.#worker.terminate();
-    await this.#unlock();
+    await this.#lock.release();
   }
 
   /** The thread keeps the process alive only while it owes an answer. */

@@ -1,6 +1,6 @@
 /**
  * What the engine needs from a database, and nothing else (design 3.4). Arguments and answers are plain data, so that
- * the port can be served over a socket. Three adapters keep one contract suite: memory, PGlite, PostgreSQL.
+ * the port can be served over a socket. Four adapters keep one contract suite: memory, PGlite, PostgreSQL, remote.
  *
  * Errors: an adapter throws StoreError. `outcome: "none"` means certainly not committed; `"unknown"` means the
  * connection died and the statement may or may not have run: settle with `standing` before going on.
@@ -170,7 +170,7 @@ export interface StoreSize {
 }
 
 export interface Store {
-  readonly kind: "memory" | "pglite" | "postgres";
+  readonly kind: "memory" | "pglite" | "postgres" | "remote";
   /** Where the data is, without a password: a directory, `memory:`, or host and database. */
   readonly location: string;
 
@@ -207,7 +207,8 @@ export interface Store {
    *  maxCrashes. */
   sweep(maxCrashes: number, limit: number, sweepId: string):
     Promise<readonly { readonly runId: string; readonly state: RunState }[]>;
-  /** For the holder of an embedded directory: no other worker lives; end all leases and free their runs, uncounted. */
+  /** For the new holder of an embedded directory: no worker lives but those of other processes that the holder before
+   *  had served (`info.through` is "socket"); ends all other leases and frees the runs that nobody has, uncounted. */
   recover(sweepId: string): Promise<number>;
 
   run(runId: string): Promise<RunRow | undefined>;
@@ -234,9 +235,10 @@ export interface Store {
 
 /** The next step for each failure of a database. */
 const HINTS: { readonly [code: string]: string } = {
-  STORE_LOCKED: "Wait for that process or end it; for several processes at once, set REPRISE_DATABASE_URL to " +
-  "postgres://...",
+  STORE_LOCKED: "Wait for that process or end it; to work beside it, let it serve the directory " +
+  "(reprise server start), or set REPRISE_DATABASE_URL to postgres://...",
   STORE_UNAVAILABLE: "Check that the server runs and that the address is right: reprise doctor",
+  STORE_PROTOCOL: "Start the process that serves the directory again, with this one's version: reprise server status",
   STORE_OPEN_FAILED: "Check the path: reprise config view",
   STORE_READ_ONLY: "Give the process the right to write there, or set REPRISE_DATABASE_URL to another directory.",
   DISK_FULL: "Make room, then run the same command again: what was acknowledged is kept.",
