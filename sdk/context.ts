@@ -1,6 +1,6 @@
 /** Where am I? `context()`, `taskContext()`, `logger()`, `record()`. */
-import { currentFrame, decodeValue, RepriseError, type LogLevel, type RunInfo } from "../engine/index.ts";
-import { notInRun, workflowFrame } from "./task.ts";
+import { currentFrame, RepriseError, type LogLevel, type RunInfo } from "../engine/index.ts";
+import { notInRun, workflowFrame } from "./frame.ts";
 
 export type { RunInfo };
 export interface WorkflowContext { readonly in: "workflow"; readonly run: RunInfo; readonly abortSignal: AbortSignal }
@@ -59,5 +59,5 @@ export function logger(): Logger {
 export function record<T>(name: string, value: () => T): T {
   const { execution } = workflowFrame(`record('${name}')`);
   // What was recorded is what `value` returned, in this life of the run or an earlier one.
-  return execution.record(name, value, decodeValue) as T;
+  return execution.record(name, value) as T;
 }

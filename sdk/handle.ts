@@ -1,7 +1,12 @@
 /** A handle of a run: by id, in any process. Making one does no I/O; its first call finds out. */
 import {
-  openFold, RepriseError, toMs, type Duration, type Event, type RunEngine, type RunState,
+  decodeValue, encodeRecorded, openFold, RepriseError, toMs, type Duration, type Event, type RunEngine, type RunState,
+  type WaitView, type WorkflowFrame, type WorkflowSpec,
 } from "../engine/index.ts";
+import { workflowSpec } from "./registry.ts";
+import { validated } from "./schema.ts";
+import { sendSignal, type SignalDef } from "./signal.ts";
+import { schemaOfUpdate, type QueryDef, type UpdateDef } from "./update.ts";
 import { viewerOf } from "./viewer.ts";
 
 export interface RunHandle<Out> extends AsyncIterable<Event> {
@@ -16,8 +21,33 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   /** Events from `from` on (from 1), as recorded so far. */
   history(options?: { from?: number }): AsyncIterable<Event>;
   logs(): AsyncIterable<{ seq: number; level: string; text: string }>;
+  /** Sends a signal; those with the same `key` arrive once. @throws INPUT_INVALID, RUN_ENDED */
+  signal(def: SignalDef<void>): Promise<void>;
+  signal<T>(def: SignalDef<T>, value: T, options?: { key?: string }): Promise<void>;
+  /** What the run exposes, now or after event `at` (from 1). Its code is replayed here, so that it must be loaded.
+   *  @throws QUERY_UNKNOWN, WORKFLOW_NOT_LOADED, REPLAY_DIVERGED */
+  query<R>(def: QueryDef<R>, options?: { at?: number }): Promise<R>;
+  /** Asks the run to change something and waits for its reply, or only until it is accepted. @throws INPUT_INVALID,
+   *  UPDATE_REFUSED, UPDATE_PENDING, RUN_ENDED; what its handler threw */
+  update<I, R>(def: UpdateDef<I, R>, value: I, options?: { wait?: "accepted" | "completed"; key?: string }): Promise<R>;
+  /** What the run waits for, in the order of opening; `schema` is the JSON schema of a form's answer. */
+  waits(): Promise<readonly OpenWaitInfo[]>;
+  /** Answers an open form, by name or key. @throws ANSWER_REFUSED, RUN_ENDED */
+  answer(name: string, value: unknown, options?: { by?: string }): Promise<void>;
   /** Asks the run to stop; it ends as cancelled when its code has let go. */
   cancel(options?: { reason?: string; grace?: Duration }): Promise<void>;
+  /** Holds the run: what is under way ends and is recorded, nothing begins. */
+  pause(): Promise<void>;
+  /** Lets a paused or parked run go on. */
+  resume(): Promise<void>;
+  /** Settles an open call with a value of your own; `key` as in the history, such as `task:charge#0`. */
+  inject(key: string, value: unknown, options: { by: string; reason: string }): Promise<void>;
+}
+/** One open wait of a run. */
+export interface OpenWaitInfo {
+  readonly name: string; readonly key: string; readonly kind: WaitView["kind"];
+  readonly description: string | undefined; readonly schema: object | undefined;
+  readonly since: Date; readonly until: Date | undefined;
 }
 
 const POLL_MS = 100;
@@ -34,8 +64,26 @@ export function runHandle<Out>(id: string, name: string, where: RunEngine | Find
     state: async (options = {}) => stateOf(await find(), id, options.at),
     history: (options = {}) => events(find, id, options.from ?? 1, false),
     logs: () => logs(find, id),
+    signal: (def: { readonly signalName: string }, value?: unknown, options: { key?: string } = {}) =>
+      sendSignal(def, id, value, options, find),
+    query: async <R>(def: QueryDef<R>, options: { at?: number } = {}) => {
+      const engine = await find();
+      // its reader's
+      return await engine.operator.query(id, await loadedWorkflow(engine, id), def.queryName, options.at) as R;
+    },
+    update: async <I, R>(def: UpdateDef<I, R>, value: I, options = {}) =>
+      await askUpdate(await find(), id, def, value, options) as R, // what its handler returns
+    waits: async () => (await (await find()).operator.waits(id)).map(shownWait),
+    answer: async (waitName, value, options = {}) => {
+      await (await find()).operator.answer(id, waitName, encodeRecorded(value, `answer to '${waitName}'`), options.by);
+    },
+    pause: async () => (await find()).operator.pause(id),
+    resume: async () => (await find()).operator.resume(id),
+    inject: async (key, value, { by, reason }) => {
+      await (await find()).operator.inject(id, key, encodeRecorded(value, `value for '${key}'`), by, reason);
+    },
     cancel: async (options = {}) => {
-      const asked = await (await find()).cancel(id, {
+      const asked = await (await find()).operator.cancel(id, {
         ...(options.reason !== undefined && { reason: options.reason }),
         ...(options.grace !== undefined && { graceMs: toMs(options.grace, "grace") }),
       });
@@ -44,6 +92,42 @@ export function runHandle<Out>(id: string, name: string, where: RunEngine | Find
     },
     [Symbol.asyncIterator]: () => events(find, id, 1, true),
   };
+}
+
+/** A child's handle inside its parent: what can be replayed works, the rest is for tasks. */
+export function childHandle(frame: WorkflowFrame, id: string, name: string, key: string, outcome: Promise<unknown>):
+  RunHandle<unknown> {
+  const outside = (verb: string) => (): never => {
+    throw new RepriseError("NOT_IN_TASK", `${verb}() of child run ${id} was called in workflow code`,
+      "Ask in a task: what it answers is not in this run's history.");
+  };
+  return {
+    id, name, url: undefined, result: () => outcome,
+    signal: (def: { readonly signalName: string }, value?: unknown) => sendSignal(def, id, value),
+    cancel: async (options = {}) => { frame.execution.cancelCall(key, options.reason) },
+    state: outside("state"), history: outside("history"), logs: outside("logs"), query: outside("query"),
+    update: outside("update"), waits: outside("waits"), answer: outside("answer"), pause: outside("pause"),
+    resume: outside("resume"), inject: outside("inject"), [Symbol.asyncIterator]: outside("reading"),
+  };
+}
+
+async function loadedWorkflow(engine: RunEngine, id: string): Promise<WorkflowSpec> {
+  const { workflow } = await engine.row(id), spec = workflowSpec(workflow);
+  if (spec !== undefined) return spec;
+  throw new RepriseError("WORKFLOW_NOT_LOADED", `run ${id} is of workflow '${workflow}', which is not loaded here`,
+    "Import the file that defines it.");
+}
+
+async function askUpdate(engine: RunEngine, id: string, def: { readonly updateName: string }, value: unknown,
+  options: { wait?: "accepted" | "completed"; key?: string }): Promise<unknown> {
+  const schema = schemaOfUpdate(def), what = `update '${def.updateName}'`;
+  const asked = schema === undefined ? value : await validated(schema, value, what);
+  return engine.operator.update(id, def.updateName, encodeRecorded(asked, what), options);
+}
+
+function shownWait({ name, key, kind, description, schema, openedAt, until }: WaitView): OpenWaitInfo {
+  return { name, key, kind, description, schema: decodeValue(schema) as object | undefined, // recorded as JSON schema
+    since: new Date(openedAt), until: until === undefined ? undefined : new Date(until) };
 }
 
 async function stateOf(engine: RunEngine, id: string, at: number | undefined): Promise<{ state: RunState;

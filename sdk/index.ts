@@ -6,6 +6,11 @@ export { task, type MapOptions, type Settled, type Task, type TaskForms, type Ta
 export { sleep, withTimeout } from "./time.ts";
 export { context, logger, record, taskContext, type Logger, type RunInfo, type TaskContext, type WorkflowContext }
   from "./context.ts";
+export { condition, signal, waitFor, type SignalDef, type WaitForOptions } from "./signal.ts";
+export { expose, query, update, type QueryDef, type UpdateDef } from "./update.ts";
+export { saga, scope, shield } from "./scope.ts";
+export { continueWith, deprecatePatch, patched } from "./evolve.ts";
+export { artifact, attributes, progress, stream, type Stream } from "./show.ts";
 export { openEngine, type Engine, type EngineOptions } from "./engine.ts";
 export type { RunHandle } from "./handle.ts";
 export type { ProgramViewer } from "./viewer.ts";

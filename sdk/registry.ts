@@ -35,7 +35,7 @@ export function setLoading(on: boolean): void { loading = on }
 export function isLoading(): boolean { return loading }
 
 /** Names are how runs find their code: never empty, never so long that a table breaks. */
-export function checkName(what: "task" | "workflow", name: unknown): asserts name is string {
+export function checkName(what: string, name: unknown): asserts name is string {
   if (typeof name === "string" && name.trim() !== "" && name.length <= 200) return;
   throw new RepriseError("INVALID_NAME",
     `a ${what} needs a name of 1 to 200 characters, not ${JSON.stringify(name) ?? typeof name}`,

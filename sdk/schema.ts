@@ -18,9 +18,19 @@ interface Issue { readonly message: string; readonly path?: readonly (PropertyKe
 
 /** The value as the schema gives it back, defaults filled in. @throws INPUT_INVALID naming each field */
 export async function validated(schema: Schema, value: unknown, what: string): Promise<unknown> {
-  // The standard interface promises this shape.
-  const answer = await schema["~standard"].validate(value) as { readonly value?: unknown;
-    readonly issues?: readonly Issue[] };
+  return checked(schema, value, what);
+}
+
+/** The same, at once where the schema needs no promise: what follows stays in the turn and at the line of its
+ *  caller. */
+export function checked(schema: Schema, value: unknown, what: string): unknown {
+  // The standard interface promises this shape, or a promise of it.
+  const answer = schema["~standard"].validate(value) as Answer | Promise<Answer>;
+  return answer instanceof Promise ? answer.then((one) => accepted(one, what)) : accepted(answer, what);
+}
+interface Answer { readonly value?: unknown; readonly issues?: readonly Issue[] }
+
+function accepted(answer: Answer, what: string): unknown {
   if (answer.issues === undefined) return answer.value;
   const lines = answer.issues.map((issue) => {
     const path = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".");

@@ -3,6 +3,8 @@ import {
   callSite, Cancelled, currentFrame, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
   type TaskPolicy, type TaskSpec, type WorkflowFrame,
 } from "../engine/index.ts";
+import { notInRun } from "./frame.ts";
+import { rememberUndo } from "./scope.ts";
 import { captureTaskConsole } from "./console-capture.ts";
 import { checkName, defineTask, defineWorkflow, workflowSpec } from "./registry.ts";
 import { runAtTopLevel } from "./start.ts";
@@ -29,6 +31,8 @@ export interface TaskOptions<A extends readonly unknown[], R> {
   description?: string;
   version?: string;
   runName?: string | ((...args: A) => string);
+  /** Takes back what the task did, when the saga around it fails. */
+  undo?: (result: R, ...args: A) => void | Promise<void>;
   onCompleted?: (result: R) => void | Promise<void>;
   onFailed?: (error: TaskError) => void | Promise<void>;
   /** `console.*` inside the task also becomes log lines of the run. */
@@ -92,8 +96,8 @@ export function task(name: string, ...rest: readonly unknown[]): unknown {
 }
 
 const KNOWN = new Set(["retries", "retryDelay", "retryIf", "timeout", "deadline", "tags", "description", "version",
-  "runName", "onCompleted", "onFailed", "captureConsole", "key"]);
-const LATER = new Set(["cache", "limits", "pool", "runner", "undo", "heartbeat", "queueTimeout"]);
+  "runName", "onCompleted", "onFailed", "captureConsole", "undo", "key"]);
+const LATER = new Set(["cache", "limits", "pool", "runner", "heartbeat", "queueTimeout"]);
 
 /** Options as the engine wants them. @throws INVALID_OPTION, NOT_YET */
 function policyOf(name: string, options: AnyOptions): TaskPolicy {
@@ -154,13 +158,20 @@ function callTask(spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
   const frame = currentFrame();
   if (frame === undefined) return runAtTopLevel(taskWorkflow(spec, file), args);
   if (frame.in === "task") return callInside(spec, options, args);
-  try { return frame.execution.callTask(frame.scope, spec, args, options.key, skip).promise }
-  catch (error) { return Promise.reject(error) }
+  try { return durable(frame, spec, options, args, skip).promise } catch (error) { return Promise.reject(error) }
+}
+
+/** A call of a task in a workflow; its undo is known to the nearest saga. */
+function durable(frame: WorkflowFrame, spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
+  skip: (...args: never[]) => unknown): { readonly key: string; readonly promise: Promise<unknown> } {
+  const call = frame.execution.callTask(frame.scope, spec, args, options.key, skip);
+  if (options.undo !== undefined) rememberUndo(frame.scope, spec, options.undo, args, call.promise);
+  return call;
 }
 
 /** Within an attempt a task is a plain call, so what only the engine can give is refused. */
 async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly unknown[]): Promise<unknown> {
-  const lost = (["retries", "timeout", "deadline"] as const).filter((option) => options[option] !== undefined);
+  const lost = (["retries", "timeout", "deadline", "undo"] as const).filter((option) => options[option] !== undefined);
   if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",
     `task '${spec.name}' is called inside another task, where its ${lost.join(" and ")} would not apply`,
     `Call it from the workflow, or call ${spec.name}.fn(...) if a plain call is meant.`);
@@ -196,7 +207,7 @@ function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
   file: string | undefined): TaskFuture<unknown> {
   const frame = currentFrame();
   const made = frame?.in === "workflow"
-    ? frame.execution.callTask(frame.scope, spec, args, options.key, submit)
+    ? durable(frame, spec, options, args, submit)
     : { key: `task:${spec.name}`, promise: callTask(spec, options, args, file, submit) };
   let state: TaskState = "running";
   const promise = made.promise.then(
@@ -209,7 +220,7 @@ function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
     then: (onFulfilled, onRejected) => promise.then(onFulfilled, onRejected),
     cancel: (reason) => {
       if (frame?.in !== "workflow") throw notInRun("cancel() of a future");
-      frame.execution.cancelTask(made.key, reason);
+      frame.execution.cancelCall(made.key, reason);
     },
   };
 }
@@ -230,19 +241,4 @@ async function mapAll(items: Iterable<unknown>, how: MapAny, call: (item: unknow
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, list.length) }, lane));
   return results;
-}
-
-/** The frame of workflow code. @throws NOT_IN_RUN, NOT_IN_WORKFLOW */
-export function workflowFrame(what: string): WorkflowFrame {
-  const frame = currentFrame();
-  if (frame === undefined) throw notInRun(what);
-  if (frame.in === "task") throw new RepriseError("NOT_IN_WORKFLOW",
-    `${what} was called inside task '${frame.task.name}'`,
-    "Call it from the workflow: only there it can be replayed.");
-  return frame;
-}
-/** The error for what means nothing outside runs. */
-export function notInRun(what: string): RepriseError {
-  return new RepriseError("NOT_IN_RUN", `${what} was called outside any run`,
-    "Call it inside a function given to workflow().");
 }

@@ -1,11 +1,12 @@
 /** `workflow()`: a function made durable. */
 import {
-  callSite, currentFrame, originals, renderTemplate, RepriseError, toMs, type Duration, type WorkflowSpec,
+  callSite, currentFrame, originals, renderTemplate, RepriseError, toMs, type ClosePolicy,
+  type Duration, type WorkflowFrame, type WorkflowSpec,
 } from "../engine/index.ts";
 import { defaultEngine } from "./default-engine.ts";
-import { runHandle, type RunHandle } from "./handle.ts";
+import { childHandle, runHandle, type RunHandle } from "./handle.ts";
 import { checkName, defineWorkflow } from "./registry.ts";
-import { validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
+import { checked, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
 import { codeVersionOf, fileOf } from "./sources.ts";
 import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
 
@@ -26,6 +27,10 @@ export interface StartOptions {
   /** Higher is claimed first; default 0. */
   priority?: number;
   pool?: string;
+  /** For a run started by another: what becomes of it when that one ends first; default "cancel". */
+  onParentClose?: ClosePolicy;
+  /** The same as onParentClose: "abandon". */
+  detached?: boolean;
 }
 export interface WorkflowOptions<S extends Schema = Schema> {
   /** Checked before the run starts; defaults are filled in. */
@@ -37,6 +42,8 @@ export interface WorkflowOptions<S extends Schema = Schema> {
   runName?: string | ((input: OutputOf<S>) => string);
   /** Calls still open when the function has ended; default "cancel". */
   dangling?: "cancel" | "await" | "error";
+  /** What it reads, so that others can be offered them. */
+  signals?: readonly { readonly signalName: string }[];
 }
 export interface Workflow<A extends Inputs, Out> {
   /** Starts a run and waits for its result. */
@@ -85,8 +92,8 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
   return makeWorkflow({ spec, options: checked }, {});
 }
 
-const KNOWN = new Set(["input", "description", "version", "tags", "runName", "dangling"]);
-const LATER = new Set(["retries", "retryDelay", "deadline", "evolve", "concurrency", "signals"]);
+const KNOWN = new Set(["input", "description", "version", "tags", "runName", "dangling", "signals"]);
+const LATER = new Set(["retries", "retryDelay", "deadline", "evolve", "concurrency"]);
 
 function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
   for (const option of Object.keys(options)) {
@@ -104,11 +111,16 @@ function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
 function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
   const { spec } = made;
   const start = async (input: unknown, options: StartOptions = {}): Promise<RunHandle<unknown>> => {
+    const frame = currentFrame();
+    if (frame?.in === "workflow") return startChild(frame, made, input, { ...preset, ...options }, start);
     const { value, fields } = await prepared(made, input, { ...preset, ...options });
     const { engine, runId, name } = await startAtTopLevel(spec.name, value, fields);
-    return runHandle(runId, name, engine);
+    return runHandle(runId, name, () => Promise.resolve(engine));
   };
   const run = async (input: unknown, options: StartOptions = {}): Promise<unknown> => {
+    const frame = currentFrame();
+    if (frame?.in === "workflow") return (await startChild(frame, made, input, { ...preset, ...options },
+      run)).result();
     const { value, fields } = await prepared(made, input, { ...preset, ...options });
     return runAtTopLevel(spec.name, value, fields);
   };
@@ -120,6 +132,28 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
   });
   definitions.set(handle, made);
   return handle;
+}
+
+/** A run started by a run: recorded as a decision, made in its commit. */
+function startChild(frame: WorkflowFrame, { spec, options }: AnyWorkflow, input: unknown, start: StartOptions,
+  skip: (...args: never[]) => unknown): RunHandle<unknown> | Promise<RunHandle<unknown>> {
+  if (start.id !== undefined || start.at !== undefined) throw new RepriseError("INVALID_OPTION",
+    `child workflow '${spec.name}' was given an ${start.id === undefined ? "instant" : "id"} of its own`,
+    "A child's id comes from its parent, and it starts at once: leave the option out, or start it from a task.");
+  const begin = (value: unknown): RunHandle<unknown> => {
+    const named = start.name ?? runNameOf(options.runName, value, Date.now());
+    const tags = [...new Set([...options.tags ?? [], ...start.tags ?? []])];
+    const { id, key, promise } = frame.execution.startChild(frame.scope, {
+      workflow: spec.name, input: value, onClose: start.detached ? "abandon" : start.onParentClose ?? "cancel",
+      ...(named !== undefined && { name: named }), ...(tags.length > 0 && { tags }),
+      ...(start.pool !== undefined && { pool: start.pool }),
+      ...(start.priority !== undefined && { priority: start.priority }),
+    }, skip);
+    promise.catch(() => undefined); // whoever awaits it hears of it; a child that nobody awaits is its own affair
+    return childHandle(frame, id, named ?? id, key, promise);
+  };
+  const value = options.input === undefined ? input : checked(options.input, input, `workflow '${spec.name}'`);
+  return value instanceof Promise ? value.then(begin) : begin(value);
 }
 
 /** A loaded workflow by its name. @throws WORKFLOW_NOT_LOADED */
@@ -143,10 +177,9 @@ export function definitionOf(value: object): AnyWorkflow {
 export async function prepared({ spec, options }: AnyWorkflow, input: unknown, start: StartOptions):
   Promise<{ readonly value: unknown; readonly fields: StartFields }> {
   const frame = currentFrame();
-  if (frame?.in === "workflow") throw new RepriseError("NOT_YET",
-    `workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}': child runs are not ` +
-    `built yet`,
-    `Call the function itself, ${spec.name}.fn(input), or start it from a task.`);
+  if (frame?.in === "workflow") throw new RepriseError("NOT_IN_TASK",
+    `an engine's start() of workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}'`,
+    `Call ${spec.name}(input) or ${spec.name}.start(input): that makes a child run.`);
   const value = options.input === undefined ? input : await validated(options.input, input, `workflow '${spec.name}'`);
   const now = originals.now();
   const named = start.name ?? runNameOf(options.runName, value, now);

@@ -84,7 +84,7 @@ function isRecord(value: unknown): boolean {
 
 const KINDS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ["text", isText], ["number", isNumber], ["count", isCount], ["texts", isTexts], ["payload", isPayload],
-  ["error", isRecord],
+  ["error", isRecord], ["flag", (value) => typeof value === "boolean"], ["object", isObject],
 ]);
 
 interface Rule {
@@ -96,20 +96,38 @@ interface Rule {
 
 const DECIDED = "key:text by:count site?:text";
 const MAIL = "n:count";
+const SHOWN = "kind:text name:text value?:payload";
 /** What core/events.ts says of each type, as `field:kind`, with `?` where it may be absent. */
 const SHAPES: { readonly [T in EventType]: string } = {
   RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts codeVersion?:text file?:text "
-    + "engineFlags:number",
+    + "engineFlags:number pool?:text priority?:number parent?:object chain?:object",
   TaskCompleted: "key:text attempt:count result?:payload",
   TaskFailed: "key:text attempts:count error:error",
   TaskCancelled: "key:text reason?:text",
   TimerFired: "key:text",
   CancelRequested: `${MAIL} reason?:text graceMs?:number`,
+  SignalReceived: `${MAIL} name:text value?:payload`,
+  WaitAnswered: `${MAIL} key:text value?:payload who?:text`,
+  UpdateReceived: `${MAIL} id:text name:text value?:payload`,
+  ChildCompleted: `${MAIL} key:text result?:payload`,
+  ChildFailed: `${MAIL} key:text error:error`,
+  ChildCancelled: `${MAIL} key:text reason?:text`,
+  ResultInjected: `${MAIL} key:text value?:payload who:text reason:text`,
   TaskScheduled: `${DECIDED} name:text inputHash:text input?:payload retries?:count`,
   TimerStarted: `${DECIDED} dueAt:number purpose?:text`,
   TimerCancelled: DECIDED,
   TaskCancelRequested: `${DECIDED} reason?:text`,
   ValueRecorded: `${DECIDED} value?:payload`,
+  WaitOpened: `${DECIDED} kind:text name:text taken?:count until?:number description?:text schema?:payload`,
+  WaitClosed: `${DECIDED} met?:flag reason?:text`,
+  ChildStarted: `${DECIDED} childId:text workflow:text inputHash:text input?:payload onClose:text `
+    + "name?:text pool?:text priority?:number tags?:texts",
+  ChildCancelRequested: `${DECIDED} childId:text reason?:text`,
+  SignalSent: `${DECIDED} to:text name:text value?:payload`,
+  UpdateCompleted: `${DECIDED} id:text result?:payload error?:error`,
+  PatchDecided: DECIDED,
+  Published: `${DECIDED} ${SHOWN}`,
+  RunContinued: `${DECIDED} nextId:text input?:payload`,
   RunCompleted: `${DECIDED} result?:payload`,
   RunFailed: `${DECIDED} error:error`,
   RunCancelled: `${DECIDED} reason?:text`,
@@ -122,6 +140,10 @@ const SHAPES: { readonly [T in EventType]: string } = {
   RetryScheduled: "key:text attempt:count dueAt:number",
   RunParked: "code:text message:text hint?:text codeVersion?:text epoch?:count",
   RunUnparked: "",
+  RunPaused: `${MAIL} who?:text`,
+  RunUnpaused: "who?:text",
+  RunForked: "from:text seqs:count why:text who?:text edited?:texts",
+  Reported: `key:text ${SHOWN}`,
   Noted: "code:text message:text key?:text",
 };
 

@@ -44,6 +44,12 @@ interface Decided {
   /** `file:line:column function` in the user's source, where known. */
   readonly site?: string;
 }
+/** What a run shows while it runs. */
+export interface Shown {
+  readonly kind: "attribute" | "progress" | "table" | "markdown" | "link" | "image" | "stream";
+  readonly name: string;
+  readonly value?: Payload;
+}
 interface FromMail {
   /** Place in the run's mailbox, from 1. */
   readonly n: number;
@@ -65,7 +71,16 @@ export interface RunStarted extends Base {
   readonly file?: string;
   /** Grows when the engine's own replay behaviour changes, so that old histories keep theirs. */
   readonly engineFlags: number;
+  /** Where it waits to be claimed, when not in the default pool with priority 0. */
+  readonly pool?: string;
+  readonly priority?: number;
+  /** The call of another run that started this one; `root` is the top of the tree. */
+  readonly parent?: RunParent;
+  /** Which link of a chain of `continueWith` this is; `first` is the run that began it. */
+  readonly chain?: { readonly first: string; readonly link: number };
 }
+/** Who started a child run: the run, its call, and the top of the tree. */
+export interface RunParent { readonly id: string; readonly key: string; readonly root: string }
 /** A task ended well; its result. */
 export interface TaskCompleted extends Base {
   readonly type: "TaskCompleted"; readonly key: string; readonly attempt: number; readonly result?: Payload;
@@ -80,6 +95,35 @@ export interface TaskCancelled extends Base {
 }
 /** A timer reached its instant. */
 export interface TimerFired extends Base { readonly type: "TimerFired"; readonly key: string }
+/** A signal came: the oldest open wait for its name gets it, else it is kept until somebody reads. */
+export interface SignalReceived extends Base, FromMail {
+  readonly type: "SignalReceived"; readonly name: string; readonly value?: Payload;
+}
+/** A form was answered, after its schema had accepted the value. */
+export interface WaitAnswered extends Base, FromMail {
+  readonly type: "WaitAnswered"; readonly key: string; readonly value?: Payload; readonly who?: string;
+}
+/** Somebody asked the run to change something and to say what came of it. */
+export interface UpdateReceived extends Base, FromMail {
+  readonly type: "UpdateReceived"; readonly id: string; readonly name: string; readonly value?: Payload;
+}
+/** A child run returned. */
+export interface ChildCompleted extends Base, FromMail {
+  readonly type: "ChildCompleted"; readonly key: string; readonly result?: Payload;
+}
+/** A child run failed. */
+export interface ChildFailed extends Base, FromMail {
+  readonly type: "ChildFailed"; readonly key: string; readonly error: ErrorRecord;
+}
+/** A child run was cancelled. */
+export interface ChildCancelled extends Base, FromMail {
+  readonly type: "ChildCancelled"; readonly key: string; readonly reason?: string;
+}
+/** A person settled an open call with a value of their own. */
+export interface ResultInjected extends Base, FromMail {
+  readonly type: "ResultInjected"; readonly key: string; readonly value?: Payload; readonly who: string;
+  readonly reason: string;
+}
 /** Somebody asked the run to stop. */
 export interface CancelRequested extends Base, FromMail {
   readonly type: "CancelRequested"; readonly reason?: string; readonly graceMs?: number;
@@ -107,6 +151,47 @@ export interface TaskCancelRequested extends Base, Decided {
 }
 /** A synchronous value from outside, recorded so that replay sees the same. */
 export interface ValueRecorded extends Base, Decided { readonly type: "ValueRecorded"; readonly value?: Payload }
+/** The code waits for a message, a person or a condition. `taken`: seq of the kept signal that ended the wait at once.
+ *  `schema`: the JSON schema of the answer. */
+export interface WaitOpened extends Base, Decided {
+  readonly type: "WaitOpened"; readonly kind: WaitKind; readonly name: string; readonly taken?: number;
+  /** When it times out, milliseconds since 1970. */
+  readonly until?: number;
+  readonly description?: string; readonly schema?: Payload;
+}
+export type WaitKind = "signal" | "form" | "condition";
+/** A wait is over without a message: its condition holds, or it is no longer wanted. */
+export interface WaitClosed extends Base, Decided {
+  readonly type: "WaitClosed"; readonly met?: boolean; readonly reason?: string;
+}
+/** The code started a child run, made in the same commit. */
+export interface ChildStarted extends Base, Decided {
+  readonly type: "ChildStarted"; readonly childId: string; readonly workflow: string; readonly inputHash: string;
+  readonly input?: Payload; readonly onClose: ClosePolicy; readonly name?: string; readonly pool?: string;
+  readonly priority?: number; readonly tags?: readonly string[];
+}
+/** What becomes of an open child when its parent ends. */
+export type ClosePolicy = "cancel" | "abandon" | "wait";
+/** The code gave a child run up: it is asked to stop in the same commit. */
+export interface ChildCancelRequested extends Base, Decided {
+  readonly type: "ChildCancelRequested"; readonly childId: string; readonly reason?: string;
+}
+/** The code sent a signal to another run, in the same commit. */
+export interface SignalSent extends Base, Decided {
+  readonly type: "SignalSent"; readonly to: string; readonly name: string; readonly value?: Payload;
+}
+/** The reply to an update. */
+export interface UpdateCompleted extends Base, Decided {
+  readonly type: "UpdateCompleted"; readonly id: string; readonly result?: Payload; readonly error?: ErrorRecord;
+}
+/** New code took the new way at a `patched(id)`. */
+export interface PatchDecided extends Base, Decided { readonly type: "PatchDecided" }
+/** Workflow code showed something: an attribute, progress, an artifact, an item of a stream. */
+export interface Published extends Base, Decided, Shown { readonly type: "Published" }
+/** The run goes on as another link of its chain. The last event. */
+export interface RunContinued extends Base, Decided {
+  readonly type: "RunContinued"; readonly nextId: string; readonly input?: Payload;
+}
 /** The workflow returned. The last event. */
 export interface RunCompleted extends Base, Decided { readonly type: "RunCompleted"; readonly result?: Payload }
 /** The workflow threw. The last event. */
@@ -121,7 +206,7 @@ export interface RunClaimed extends Base {
 }
 /** The owner gave the run back: it waits, or the worker drains. */
 export interface RunReleased extends Base {
-  readonly type: "RunReleased"; readonly reason: "waiting" | "drain" | "idle";
+  readonly type: "RunReleased"; readonly reason: "waiting" | "drain" | "idle" | "paused";
 }
 /** The owner's lease lapsed. */
 export interface RunLost extends Base { readonly type: "RunLost"; readonly epoch: number; readonly worker?: string }
@@ -148,18 +233,32 @@ export interface RunParked extends Base {
 }
 /** A parked run may be claimed again. */
 export interface RunUnparked extends Base { readonly type: "RunUnparked" }
+/** A person, or a rule, holds the run: nothing moves until it is resumed. */
+export interface RunPaused extends Base, FromMail { readonly type: "RunPaused"; readonly who?: string }
+/** A paused run goes on. */
+export interface RunUnpaused extends Base { readonly type: "RunUnpaused"; readonly who?: string }
+/** Up to the event before, this history is that of run `from`: a fork, or a retry of an ended run. */
+export interface RunForked extends Base {
+  readonly type: "RunForked"; readonly from: string; readonly seqs: number; readonly why: "fork" | "retry";
+  readonly who?: string; readonly edited?: readonly string[];
+}
+/** Task code showed something. */
+export interface Reported extends Base, Shown { readonly type: "Reported"; readonly key: string }
 /** A remark worth keeping: a tolerated difference, a floating rejection, a call left open at the end. */
 export interface Noted extends Base {
   readonly type: "Noted"; readonly code: string; readonly message: string; readonly key?: string;
 }
 
-export type Delivery = RunStarted | TaskCompleted | TaskFailed | TaskCancelled | TimerFired | CancelRequested;
-export type Terminal = RunCompleted | RunFailed | RunCancelled;
+export type Delivery =
+  | RunStarted | TaskCompleted | TaskFailed | TaskCancelled | TimerFired | CancelRequested | SignalReceived
+  | WaitAnswered | UpdateReceived | ChildCompleted | ChildFailed | ChildCancelled | ResultInjected;
+export type Terminal = RunCompleted | RunFailed | RunCancelled | RunContinued;
 export type Decision =
-  | TaskScheduled | TimerStarted | TimerCancelled | TaskCancelRequested | ValueRecorded | Terminal;
+  | TaskScheduled | TimerStarted | TimerCancelled | TaskCancelRequested | ValueRecorded | WaitOpened | WaitClosed
+  | ChildStarted | ChildCancelRequested | SignalSent | UpdateCompleted | PatchDecided | Published | Terminal;
 export type Observation =
   | RunClaimed | RunReleased | RunLost | MailIgnored | AttemptStarted | AttemptFailed | RetryScheduled
-  | RunParked | RunUnparked | Noted;
+  | RunParked | RunUnparked | RunPaused | RunUnpaused | RunForked | Reported | Noted;
 export type Event = Delivery | Decision | Observation;
 export type EventType = Event["type"];
 export type EventClass = "delivery" | "decision" | "observation";
@@ -169,12 +268,18 @@ export type Draft<E extends Event = Event> = E extends Event ? Omit<E, "seq"> : 
 
 const CLASSES: { readonly [T in EventType]: EventClass } = {
   RunStarted: "delivery", TaskCompleted: "delivery", TaskFailed: "delivery", TaskCancelled: "delivery",
-  TimerFired: "delivery", CancelRequested: "delivery",
+  TimerFired: "delivery", CancelRequested: "delivery", SignalReceived: "delivery", WaitAnswered: "delivery",
+  UpdateReceived: "delivery", ChildCompleted: "delivery", ChildFailed: "delivery", ChildCancelled: "delivery",
+  ResultInjected: "delivery",
   TaskScheduled: "decision", TimerStarted: "decision", TimerCancelled: "decision", TaskCancelRequested: "decision",
-  ValueRecorded: "decision", RunCompleted: "decision", RunFailed: "decision", RunCancelled: "decision",
+  WaitOpened: "decision", WaitClosed: "decision", ChildStarted: "decision", ChildCancelRequested: "decision",
+  SignalSent: "decision", UpdateCompleted: "decision", PatchDecided: "decision", Published: "decision",
+  RunContinued: "decision", ValueRecorded: "decision", RunCompleted: "decision", RunFailed: "decision",
+    RunCancelled: "decision",
   RunClaimed: "observation", RunReleased: "observation", RunLost: "observation", MailIgnored: "observation",
   AttemptStarted: "observation", AttemptFailed: "observation", RetryScheduled: "observation",
-  RunParked: "observation", RunUnparked: "observation", Noted: "observation",
+  RunParked: "observation", RunUnparked: "observation", RunPaused: "observation", RunUnpaused: "observation",
+  RunForked: "observation", Reported: "observation", Noted: "observation",
 };
 
 /** delivery, decision or observation; `undefined` for a type that this version does not know. */
@@ -183,7 +288,8 @@ export function classOf(type: string): EventClass | undefined {
 }
 export function isDelivery(event: Event): event is Delivery { return CLASSES[event.type] === "delivery" }
 export function isDecision(event: Event): event is Decision { return CLASSES[event.type] === "decision" }
-/** The three events that end a run; nothing follows them. */
+/** The four events that end a run; nothing follows them. */
 export function isTerminal(event: { readonly type: string }): event is Terminal {
-  return event.type === "RunCompleted" || event.type === "RunFailed" || event.type === "RunCancelled";
+  return event.type === "RunCompleted" || event.type === "RunFailed" || event.type === "RunCancelled"
+    || event.type === "RunContinued";
 }

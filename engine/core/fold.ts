@@ -3,8 +3,9 @@
  * 15,000 events, in place 3 ms), and keeps for each event the way back, so that rewinding is as cheap as going on.
  * Total and closed: an event type that is not folded does not compile.
  */
-import type { Event } from "./events.ts";
-import { emptyView, type RunView, type TaskView, type TimerView, type ViewState } from "./view.ts";
+import type { Event, Payload } from "./events.ts";
+import { emptyView, type ChildView, type RunView, type SignalView, type TaskView, type TimerView, type ViewState,
+  type WaitView } from "./view.ts";
 
 export type { RunView } from "./view.ts";
 type Undo = () => void;
@@ -24,6 +25,8 @@ export class Fold {
   readonly #view = emptyView();
   readonly #undo: Undo[][] = [];
   #steps: Undo[] = [];
+  /** Waits that are open; a set, since a loop may have made 100,000. */
+  readonly #open = new Set<WaitView>();
 
   /** The state after the events applied so far. Read it; only the fold writes. */
   get view(): RunView { return this.#view }
@@ -71,6 +74,23 @@ export class Fold {
       case "TimerFired": this.#timer(event.key, "fired"); return;
       case "TimerCancelled": this.#timer(event.key, "cancelled"); return;
       case "ValueRecorded": this.#put(view.values, event.key, event.value); return;
+      case "WaitOpened": case "WaitClosed": case "WaitAnswered": case "SignalReceived": this.#wait(event); return;
+      case "ChildStarted": this.#put(view.children, event.key, childOf(event)); return;
+      case "ChildCompleted": this.#child(event.key, { state: "completed", result: event.result, endedAt: event.at });
+        return;
+      case "ChildFailed": this.#child(event.key, { state: "failed", error: event.error, endedAt: event.at }); return;
+      case "ChildCancelled": case "ChildCancelRequested":
+        this.#child(event.key, { state: "cancelled", endedAt: event.at }); return;
+      case "UpdateReceived":
+        this.#put(view.updates, event.id, { id: event.id, name: event.name, input: event.value, receivedAt: event.at,
+          state: "open", result: undefined, error: undefined });
+        return;
+      case "UpdateCompleted": this.#updated(event); return;
+      case "ResultInjected": this.#inject(event); return;
+      case "SignalSent": return;
+      case "PatchDecided": this.#patch(event.key.slice("patch:".length)); return;
+      case "Published": this.#show(event); return;
+      case "RunContinued": this.#end("completed", event.at, { continuedAs: event.nextId }); return;
       case "CancelRequested": this.#all(view, { state: "cancelling", reason: event.reason }); return;
       case "RunCompleted": this.#end("completed", event.at, { result: event.result }); return;
       case "RunFailed": this.#end("failed", event.at, { error: event.error }); return;
@@ -82,10 +102,12 @@ export class Fold {
   #observe(event: Exclude<Event, { readonly type: Folded }>): void {
     const view = this.#view;
     switch (event.type) {
-      case "RunClaimed": this.#all(view, { state: view.state === "cancelling" ? "cancelling" : "running",
+      case "RunClaimed": this.#all(view, { state: view.state === "cancelling" || view.state === "paused" ? view.state
+        : "running",
         epoch: event.epoch,
         worker: event.worker }); return;
-      case "RunReleased": this.#all(view, { state: "waiting", worker: undefined }); return;
+      case "RunReleased":
+        this.#all(view, { state: view.state === "paused" ? "paused" : "waiting", worker: undefined }); return;
       case "RunLost": this.#all(view, { state: "pending", epoch: event.epoch, worker: undefined }); return;
       case "AttemptStarted": this.#attempt(event.key, event.attempt, event.at); return;
       case "AttemptFailed": {
@@ -104,6 +126,12 @@ export class Fold {
         return;
       case "RunUnparked": this.#all(view, { state: view.worker === undefined ? "pending" : "running",
         parked: undefined }); return;
+      case "RunPaused": this.#all(view, { state: "paused", worker: undefined }); return;
+      case "RunUnpaused": this.#all(view, { state: view.worker === undefined ? "pending" : "running" }); return;
+      case "RunForked":
+        this.#all(view, { forkedFrom: { run: event.from, seqs: event.seqs }, mailRead: 0, worker: undefined });
+        return;
+      case "Reported": this.#show(event); return;
       case "Noted": this.#push(view.notes, { seq: event.seq, code: event.code, message: event.message }); return;
       case "MailIgnored": return;
       default: { const unknown: never = event; throw new Error(`corrupt event ${JSON.stringify(unknown)}`) }
@@ -126,6 +154,73 @@ export class Fold {
     this.#push(task.attempts, { attempt, startedAt, endedAt: undefined, error: undefined, worker: this.#view.worker });
   }
 
+  #wait(event: Extract<Event, { readonly type: "WaitOpened" | "WaitClosed" | "WaitAnswered" | "SignalReceived" }>):
+    void {
+    const { waits, signals } = this.#view;
+    if (event.type === "WaitOpened") {
+      const taken = event.taken === undefined ? undefined : signals.get(event.taken);
+      const wait = waitOf(event, taken);
+      this.#put(waits, event.key, wait);
+      if (taken !== undefined) this.#set(taken, "unread", false); else this.#listen(wait, true);
+    } else if (event.type === "SignalReceived") {
+      const { seq, name, value } = event;
+      let oldest: WaitView | undefined;
+      for (const wait of this.#open) {
+        if (wait.kind === "signal" && wait.name === name && wait.seq < (oldest?.seq ?? Infinity)) oldest = wait;
+      }
+      this.#put(signals, seq, { seq, name, value, unread: oldest === undefined });
+      if (oldest !== undefined) this.#endWait(oldest, "met", event.at, value);
+    } else {
+      const wait = waits.get(event.key), answered = event.type === "WaitAnswered";
+      if (wait !== undefined) this.#endWait(wait, answered || event.met === true ? "met" : "closed", event.at, answered
+        ? event.value : undefined);
+    }
+  }
+  #endWait(wait: WaitView, state: "met" | "closed", endedAt: number, value: Payload | undefined): void {
+    if (wait.state !== "open") return;
+    this.#all(wait, { state, endedAt, value });
+    this.#listen(wait, false);
+  }
+  #listen(wait: WaitView, on: boolean): void {
+    const change = (open: boolean): void => { if (open) this.#open.add(wait); else this.#open.delete(wait) };
+    change(on);
+    this.#steps.push(() => change(!on));
+  }
+
+  #child(key: string, fields: Partial<ChildView>): void {
+    const child = this.#view.children.get(key);
+    if (child?.state === "running") this.#all(child, fields);
+  }
+
+  #updated(event: Extract<Event, { readonly type: "UpdateCompleted" }>): void {
+    const update = this.#view.updates.get(event.id);
+    if (update !== undefined) this.#all(update, { state: event.error === undefined ? "completed" : "failed",
+      result: event.result, error: event.error });
+  }
+
+  /** A person's value ends whatever call has this key. */
+  #inject({ key, value, at }: Extract<Event, { readonly type: "ResultInjected" }>): void {
+    this.#task(key, { state: "completed", result: value, endedAt: at }, at);
+    this.#timer(key, "fired");
+    this.#child(key, { state: "completed", result: value, endedAt: at });
+    const wait = this.#view.waits.get(key);
+    if (wait !== undefined) this.#endWait(wait, "met", at, value);
+  }
+
+  #show(event: Extract<Event, { readonly type: "Published" | "Reported" }>): void {
+    const { kind, name, value, seq, at } = event;
+    const shown = { kind, name, seq, at, ...(value && { value }) };
+    if (kind !== "stream") { this.#put(this.#view.shown, `${kind}:${name}`, shown); return }
+    const items = this.#view.streams.get(name);
+    if (items === undefined) this.#put(this.#view.streams, name, [shown]); else this.#push(items, shown);
+  }
+
+  #patch(id: string): void {
+    const { patches } = this.#view;
+    patches.add(id);
+    this.#steps.push(() => { patches.delete(id) });
+  }
+
   #timer(key: string, state: TimerView["state"]): void {
     const timer = this.#view.timers.get(key);
     if (timer !== undefined && timer.state === "open") this.#set(timer, "state", state);
@@ -144,7 +239,7 @@ export class Fold {
     // Object.keys of a Partial<T> are keys of T, with values of their types.
     for (const field of Object.keys(fields) as (keyof T)[]) this.#set(target, field, fields[field] as T[keyof T]);
   }
-  #put<V>(map: Map<string, V>, key: string, value: V): void {
+  #put<K, V>(map: Map<K, V>, key: K, value: V): void {
     if (map.has(key)) {
       // Present, so what get() answers is a V.
       const before = map.get(key) as V;
@@ -161,6 +256,9 @@ export class Fold {
 /** What the first switch folds; the second takes the rest. */
 type Folded = "RunStarted" | "TaskScheduled" | "TaskCompleted" | "TaskFailed" | "TaskCancelled" | "TaskCancelRequested"
   | "TimerStarted" | "TimerFired" | "TimerCancelled" | "ValueRecorded"
+  | "WaitOpened" | "WaitClosed" | "WaitAnswered" | "SignalReceived" | "ChildStarted" | "ChildCompleted" | "ChildFailed"
+  | "ChildCancelled" | "ChildCancelRequested" | "UpdateReceived" | "UpdateCompleted" | "ResultInjected" | "SignalSent"
+  | "PatchDecided" | "Published" | "RunContinued"
   | "CancelRequested" | "RunCompleted" | "RunFailed" | "RunCancelled";
 
 function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): TaskView {
@@ -172,4 +270,15 @@ function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): Task
 function timerOf(event: Extract<Event, { readonly type: "TimerStarted" }>): TimerView {
   return { key: event.key, dueAt: event.dueAt, startedAt: event.at, state: "open", purpose: event.purpose ?? "sleep",
     by: event.by, site: event.site };
+}
+function waitOf(event: Extract<Event, { readonly type: "WaitOpened" }>, taken: SignalView | undefined): WaitView {
+  const { key, kind, name, at, by, site, until, description, schema } = event;
+  return { key, seq: event.seq, kind, name, openedAt: at, by, site, until, description, schema,
+    ...(taken === undefined ? { state: "open", endedAt: undefined, value: undefined }
+      : { state: "met", endedAt: at, value: taken.value }) };
+}
+function childOf(event: Extract<Event, { readonly type: "ChildStarted" }>): ChildView {
+  const { key, childId, workflow, input, onClose, at, by, site } = event;
+  return { key, childId, workflow, input, onClose, startedAt: at, endedAt: undefined, state: "running",
+    result: undefined, error: undefined, by, site };
 }

@@ -32,6 +32,22 @@ const ANIMALS =
   "squirrel starling stork " +
   "swallow swan tapir tiger toad trout turtle walrus weasel whale wolf wombat woodpecker wren yak zebra").split(" ");
 
+/** ULIDs are written in Crockford's base 32. */
+const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/**
+ * The id of a child run: a ULID like every run's, but the same whenever its parent's history is replayed.
+ * @param at milliseconds since 1970: the instant of the deciding turn  @param hash 20 hex digits or more, of parent and
+ *   key
+ */
+export function childRunId(at: number, hash: string): string {
+  let time = "", rest = at;
+  for (let i = 0; i < 10; i++) { time = (DIGITS[rest % 32] ?? "") + time; rest = Math.floor(rest / 32) }
+  let bits = BigInt(`0x${hash.slice(0, 20)}`), random = "";
+  for (let i = 0; i < 16; i++) { random = (DIGITS[Number(bits % 32n)] ?? "") + random; bits /= 32n }
+  return time + random;
+}
+
 /** `fluffy-dodo`; `random` gives [0, 1). */
 export function runName(random: () => number): string {
   const pick = (words: readonly string[]): string => words[Math.floor(random() * words.length)] ?? "plain";

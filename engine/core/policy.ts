@@ -58,12 +58,12 @@ export class Identity implements RunInfo {
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
   readonly #startedAt: number;
-  constructor(id: string, started: Pick<RunStarted, "name" | "workflow" | "at" | "tags">) {
+  constructor(id: string, started: Pick<RunStarted, "name" | "workflow" | "at" | "tags" | "parent">) {
     this.id = id;
     this.name = started.name;
     this.workflow = started.workflow;
     this.tags = started.tags ?? NO_TAGS;
-    this.parentId = undefined;
+    this.parentId = started.parent?.id;
     this.#startedAt = started.at;
   }
   get startedAt(): Date { return new Date(this.#startedAt) }

@@ -4,91 +4,53 @@
  * inside a turn is free, deliveries alone are ordered.
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
-import type { Decision, Delivery, Draft, ErrorRecord, Event, Payload } from "../core/events.ts";
+import type { Delivery, Payload, Shown } from "../core/events.ts";
 import { Keys } from "../core/keys.ts";
+import { childRunId } from "../core/names.ts";
 import type { RunInfo, TaskSpec, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "./identity.ts";
 import { Abort } from "./abort.ts";
+import type {
+  Caller, ChildRequest, DecisionDraft, ExecutionHost, ExecutionOptions, Open, Skip, TurnResult, Undecided, Unopened,
+    Values,
+} from "./calls.ts";
+import { dangling, foreignAwait, notReadOnly } from "./faults.ts";
 import { inFrame, outsideFrames } from "./identity.ts";
 import { kernel, type OpenTurn } from "./kernel.ts";
-import { seededRandom } from "./random.ts";
+import { Messages } from "./messages.ts";
 import { Recorded } from "./recorded.ts";
-import type { Divergence } from "./divergence.ts";
 import { Scope, type OpenCall } from "./scope.ts";
 import { callSite } from "./site.ts";
+import { Turn } from "./turn.ts";
 import { enqueueTurn } from "./turns.ts";
 
-/** What replay needs of the rooms that it may not import: values to payloads, errors to records. */
-export interface Values {
-  encode(value: unknown, path: string): Payload | undefined;
-  /** Canonical hash of a payload. */
-  hash(payload: Payload | undefined): string;
-  toRecord(error: unknown): ErrorRecord;
-}
-
-/** A task call waiting for its end: what the runtime needs to make attempts. */
-export interface OpenTask extends OpenCall {
-  readonly kind: "task";
-  readonly spec: TaskSpec;
-  readonly input: Payload | undefined;
-}
-export interface OpenTimer extends OpenCall { readonly kind: "timer"; readonly dueAt: number }
-export type Open = OpenTask | OpenTimer;
-
-export type DecisionDraft = Draft<Decision>;
-/** Decisions that were not in history yet, in the order of deciding; `diverged` stops the run. */
-export interface TurnResult {
-  readonly decisions: readonly DecisionDraft[];
-  readonly diverged: Divergence | undefined;
-  readonly ended: boolean;
-}
-
-export interface ExecutionOptions {
-  readonly run: RunInfo;
-  readonly seed: string;
-  readonly workflow: WorkflowSpec;
-  readonly values: Values;
-  readonly host: ExecutionHost;
-  /** Events already in the log; empty for a run that begins. */
-  readonly history: readonly Event[];
-  /** The history ends within the decisions of one turn: the rest of them may be missing. */
-  readonly partial?: boolean;
-}
-
-/** Who is told what the code does, besides its decisions. */
-export interface ExecutionHost {
-  /** Differences that may pass are reported here; without it every difference stops the run. */
-  tolerate?(divergence: Divergence): void;
-  /** A line written by workflow code, only while it is new. */
-  line(seq: number, level: LogLevel, text: string, data?: object): void;
-  /** The run cannot go on: it awaited something the engine does not know. Called at most once. */
-  fatal(error: RepriseError): void;
-}
-
 /** One run's code, fed with deliveries; see the head of this file. */
-export class Execution {
+export class Execution implements Caller {
   readonly run: RunInfo;
   readonly open = new Map<string, Open>();
   readonly abort = new Abort();
+  readonly values: Values;
   readonly #seed: string;
   readonly #workflow: WorkflowSpec;
-  readonly #values: Values;
   readonly #host: ExecutionHost;
   readonly #recorded: Recorded;
   readonly #keys = new Keys();
   readonly #root = new Scope(undefined);
+  #messages: Messages | undefined;
+  #patches: Map<string, boolean> | undefined;
   #decisions: DecisionDraft[] = [];
   #turn: Turn | undefined;
   #outcome: Outcome | undefined;
   #toReject: OpenCall[] = [];
-  #fatal = false;
+  #stopped = false;
+  #reading = false;
   /** seq of the delivery last fed to the code; 0 before the first. */
   at = 0;
 
   constructor(options: ExecutionOptions) {
     this.#seed = options.seed;
     this.#workflow = options.workflow;
-    this.#values = options.values;
+    this.values = options.values;
     this.#host = options.host;
     this.run = options.run;
     this.#recorded = new Recorded(options.history, options.partial ?? false, options.host);
@@ -108,7 +70,7 @@ export class Execution {
           this.#accept(event, value);
           return true;
         }
-        return this.#rejectNext();
+        return this.#rejectNext() || (this.#messages?.meetCondition() ?? false);
       },
       done: () => {
         this.#endTurn();
@@ -122,60 +84,99 @@ export class Execution {
 
   /** Is this the run whose turn is open? */
   get inTurn(): boolean { return this.#turn !== undefined && kernel.turn === this.#turn }
-  /** Has the code returned or thrown? */
   get ended(): boolean { return this.#outcome !== undefined }
   /** Nothing that the engine knows can ever move this run again, though its code has not ended. */
   get stuck(): boolean { return this.#outcome === undefined && this.open.size === 0 && this.at > 0 }
   /** True while the code repeats what is recorded: consoles and logs are muted. */
   get replaying(): boolean { return this.at <= this.#recorded.muteUntil }
+  /** Signals, answers, updates and queries of this run. */
+  get messages(): Messages { return (this.#messages ??= new Messages(this)) }
 
   /** A durable call of a task; the promise settles in the turn of its delivery. */
   callTask(scope: Scope, spec: TaskSpec, args: readonly unknown[], explicitKey: string | undefined,
-    skip: (...a: never[]) => unknown): { readonly key: string; readonly promise: Promise<unknown> } {
+    skip: Skip): { readonly key: string; readonly promise: Promise<unknown> } {
     this.permit(`task '${spec.name}'`);
-    const key = this.#keys.next("task", spec.name, explicitKey);
-    if (this.#outcome !== undefined) return { key, promise: new Promise(() => undefined) };
-    if (scope.cause !== undefined) return { key, promise: Promise.reject(scope.cause) };
-    const input = this.#values.encode(args, `${spec.name}(...)`);
-    const inputHash = this.#values.hash(input);
-    this.#decide({
-      type: "TaskScheduled", key, name: spec.name, inputHash, ...(input && { input }),
+    const key = this.key("task", spec.name, explicitKey);
+    const input = this.values.encode(args, `${spec.name}(...)`);
+    const promise = this.begin(scope, {
+      type: "TaskScheduled", key, name: spec.name, inputHash: this.values.hash(input), ...(input && { input }),
       ...(spec.policy.retries > 0 && { retries: spec.policy.retries }),
-    }, skip);
-    const promise = new Promise<unknown>((resolve, reject) => {
-      this.open.set(key, { key, kind: "task", scope, spec, input, resolve, reject });
-    });
+    }, { key, kind: "task", spec, input }, skip);
     return { key, promise };
   }
 
   /** A durable timer due `ms` after the turn's instant, or at a date. `cancel` is a decision, too. */
-  startTimer(scope: Scope, due: number | Date, purpose: "sleep" | "timeout", name: string = purpose,
-    skip?: (...a: never[]) => unknown): { readonly key: string; readonly promise: Promise<void>; cancel(): void } {
+  startTimer(scope: Scope, due: number | Date, purpose: "sleep" | "timeout", name: string = purpose, skip?: Skip):
+    { readonly key: string; readonly dueAt: number; readonly promise: Promise<void>; cancel(): void } {
     const turn = this.permit(name);
-    const key = this.#keys.next("timer", name);
-    const never = { key, promise: new Promise<void>(() => undefined), cancel: () => undefined };
-    if (this.#outcome !== undefined) return never;
-    if (scope.cause !== undefined) return { ...never, promise: Promise.reject(scope.cause) };
+    const key = this.key("timer", name);
     const dueAt = due instanceof Date ? due.getTime() : Math.ceil(turn.now + due);
-    this.#decide({ type: "TimerStarted", key, dueAt, purpose }, skip);
-    const promise = new Promise<void>((resolve, reject) => {
-      this.open.set(key, { key, kind: "timer", scope, dueAt, resolve: () => resolve(), reject });
-    });
-    return { key, promise, cancel: () => this.#cancelTimer(key) };
+    const promise = this.begin(scope, { type: "TimerStarted", key, dueAt, purpose }, { key, kind: "timer", dueAt },
+      skip) as Promise<void>; // a timer's delivery carries no value
+    return { key, dueAt, promise, cancel: () => this.#cancelTimer(key) };
+  }
+
+  /** Starts a child run, made in the commit of this decision; the promise is its result. */
+  startChild(scope: Scope, child: ChildRequest, skip: Skip): { readonly id: string; readonly key: string;
+    readonly promise: Promise<unknown> } {
+    const turn = this.permit(`child workflow '${child.workflow}'`);
+    const { workflow, input: value, onClose, ...options } = child;
+    const key = this.key("child", workflow);
+    const id = this.#idOf(turn.now, key);
+    const input = this.values.encode(value, `input of ${workflow}`);
+    const promise = this.begin(scope, { type: "ChildStarted", key, childId: id, workflow, onClose, ...options,
+      inputHash: this.values.hash(input), ...(input && { input }) }, { key, kind: "child", childId: id, onClose },
+        skip);
+    return { id, key, promise };
   }
 
   /** Records a synchronous value from outside, once; replay gives the recorded one. */
-  record(name: string, read: () => unknown, decode: (payload: Payload | undefined) => unknown): unknown {
+  record(name: string, read: () => unknown): unknown {
     this.permit(`record('${name}')`);
-    const key = this.#keys.next("value", name);
+    const key = this.key("value", name);
     const known = this.#recorded.get(key);
     if (known?.type === "ValueRecorded") {
-      this.#decide({ type: "ValueRecorded", key });
-      return decode(known.value);
+      this.decide({ type: "ValueRecorded", key });
+      return this.values.decode(known.value);
     }
-    const value = this.#values.encode(outsideTurn(read), `record('${name}')`);
-    this.#decide({ type: "ValueRecorded", key, ...(value && { value }) });
-    return decode(value);
+    const value = this.values.encode(outsideTurn(read), `record('${name}')`);
+    this.decide({ type: "ValueRecorded", key, ...(value && { value }) });
+    return this.values.decode(value);
+  }
+
+  /** Does this run take the new way? Yes if it had not passed here before the code changed, or took it then. */
+  patched(id: string, ended = false): boolean {
+    this.permit(`patched('${id}')`);
+    const known = this.#patches?.get(id);
+    if (known !== undefined) return known;
+    const key = `patch:${id}`, recorded = this.#recorded.get(key) !== undefined;
+    const taken = recorded || (!ended && !this.#recorded.passed(this.at));
+    (this.#patches ??= new Map()).set(id, taken);
+    if (taken) this.decide({ type: "PatchDecided", key });
+    return taken;
+  }
+
+  /** Sends a signal to another run, in the commit of this decision. */
+  send(to: string, name: string, value: unknown, skip: Skip): void {
+    this.permit(`a signal '${name}'`);
+    const payload = this.values.encode(value, `signal '${name}'`);
+    this.decide({ type: "SignalSent", key: this.key("send", name), to, name, ...(payload && { value: payload }) },
+      skip);
+  }
+
+  /** Shows something to whoever looks at the run. */
+  publish(shown: Omit<Shown, "value">, value: unknown, skip: Skip): void {
+    this.permit(`${shown.kind} '${shown.name}'`);
+    const payload = this.values.encode(value, `${shown.kind} '${shown.name}'`);
+    this.decide({ type: "Published", key: this.key("show", `${shown.kind}:${shown.name}`), ...shown,
+      ...(payload && { value: payload }) }, skip);
+  }
+
+  /** Ends the run here; the next link of its chain takes `input`. What is thrown only leaves the function. */
+  continueWith(input: unknown): never {
+    this.permit("continueWith()");
+    this.#outcome ??= { next: this.values.encode(input, "input of continueWith()") };
+    throw new Error("the run continues as another; nothing after continueWith() counts");
   }
 
   /** Cancels the open calls of a scope in the order they were made; each rejection gets a drain of its own. */
@@ -184,26 +185,70 @@ export class Execution {
     for (const call of this.open.values()) if (call.scope.within(scope)) this.#toReject.push(call);
   }
 
-  /** Gives one task up: the code goes on with Cancelled. */
-  cancelTask(key: string, reason: string | undefined): void {
+  /** Gives one call up: the code goes on with Cancelled. */
+  cancelCall(key: string, reason: string | undefined): void {
     this.permit(`cancel of ${key}`);
     const call = this.open.get(key);
     if (call !== undefined) { this.#giveUp(call, reason); call.reject(new Cancelled(reason)) }
   }
 
-  /** The open turn of this run. @throws FOREIGN_AWAIT when the code runs outside its turn. */
+  /** The open turn of this run. @throws FOREIGN_AWAIT when the code runs outside its turn; NOT_READ_ONLY */
   permit(what: string): OpenTurn {
+    if (this.#reading) throw notReadOnly(what);
     if (this.#turn !== undefined && kernel.turn === this.#turn) return this.#turn;
     throw this.fail(foreignAwait(what, kernel.turn instanceof Turn));
   }
 
+  key(kind: string, name: string, explicit?: string): string { return this.#keys.next(kind, name, explicit) }
+
+  begin(scope: Scope, decision: Undecided, call: Unopened, skip?: Skip): Promise<unknown> {
+    if (this.#outcome !== undefined) return new Promise(() => undefined);
+    if (scope.cause !== undefined) return Promise.reject(scope.cause);
+    this.decide(decision, skip);
+    return new Promise<unknown>((resolve, reject) => {
+      // The caller made the object for this call alone: filled in place, as its kind says.
+      this.open.set(call.key, Object.assign(call, { scope, resolve, reject }) as Open);
+    });
+  }
+
+  take(key: string): Open | undefined {
+    const call = this.open.get(key);
+    if (call !== undefined) this.open.delete(key);
+    return call;
+  }
+
+  decide(decision: Undecided, skip?: Skip): void {
+    if (this.#turn === undefined) throw new Error(`corrupt turn: ${decision.type} decided outside one`);
+    // The caller made the object for this call alone: it is filled in place, a copy of it costs 1 us.
+    const full: DecisionDraft & { site?: string } = Object.assign(decision, { by: this.at, at: this.#turn.now });
+    if (this.#recorded.match(full)) return;
+    const site = skip === undefined ? undefined : callSite(skip);
+    if (site !== undefined) full.site = site;
+    this.#decisions.push(full);
+    if (!this.#recorded.done) this.#recorded.inserted(full);
+  }
+
+  inRun<T>(fn: () => T): T { return inFrame({ in: "workflow", execution: this, scope: this.#root }, fn) }
+
+  readOnly<T>(fn: () => T): T {
+    const before = this.#reading;
+    this.#reading = true;
+    try { return fn() } finally { this.#reading = before }
+  }
+
   /** The run cannot go on; reported once. */
   fail(error: RepriseError): RepriseError {
-    if (!this.#fatal && this.#outcome === undefined) {
-      this.#fatal = true;
+    if (!this.#stopped && this.#outcome === undefined) {
+      this.#stopped = true;
       outsideFrames(() => this.#host.fatal(error));
     }
     return error;
+  }
+
+  /** A person must look before the run goes on; its code never gets further. */
+  park(error: RepriseError): Promise<never> {
+    if (!this.#stopped) { this.#stopped = true; outsideFrames(() => this.#host.park(error)) }
+    return new Promise(() => undefined);
   }
 
   log(level: LogLevel, text: string, data?: object): void {
@@ -218,8 +263,12 @@ export class Execution {
   #accept(event: Delivery, value: unknown): void {
     switch (event.type) {
       case "RunStarted": this.#begin(value); return;
-      case "TaskCompleted": case "TimerFired": this.#take(event.key)?.resolve(value); return;
-      case "TaskFailed": case "TaskCancelled": this.#take(event.key)?.reject(value); return;
+      case "TaskCompleted": case "TimerFired": case "ChildCompleted": case "WaitAnswered": case "ResultInjected":
+        this.take(event.key)?.resolve(value); return;
+      case "TaskFailed": case "TaskCancelled": case "ChildFailed": case "ChildCancelled":
+        this.take(event.key)?.reject(value); return;
+      case "SignalReceived": this.messages.receive(event, value); return;
+      case "UpdateReceived": this.messages.update(event, value); return;
       case "CancelRequested":
         this.abort.abort(new Cancelled(event.reason));
         this.cancelScope(this.#root, new Cancelled(event.reason));
@@ -229,8 +278,7 @@ export class Execution {
   }
 
   #begin(input: unknown): void {
-    const frame = { in: "workflow", execution: this, scope: this.#root } as const;
-    inFrame(frame, () => {
+    this.inRun(() => {
       const settle = (outcome: Outcome): void => {
         if (this.#turn === undefined || kernel.turn !== this.#turn) this.fail(
           foreignAwait("the end of the workflow", false));
@@ -241,27 +289,31 @@ export class Execution {
     });
   }
 
-  #take(key: string): Open | undefined {
-    const call = this.open.get(key);
-    if (call !== undefined) this.open.delete(key);
-    return call;
-  }
-
   #rejectNext(): boolean {
     for (let call = this.#toReject.shift(); call !== undefined; call = this.#toReject.shift()) {
-      if (!this.open.has(call.key)) continue;
+      const open = this.open.get(call.key);
+      if (open === undefined) continue;
       const cause = call.scope.cause ?? new Cancelled();
-      this.#giveUp(call, cause.message);
+      this.#giveUp(open, cause.message);
       call.reject(cause);
       return true;
     }
     return false;
   }
 
-  #giveUp(call: OpenCall, reason: string | undefined): void {
+  #giveUp(call: Open, why: string | undefined): void {
     this.open.delete(call.key);
-    if (call.kind === "timer") this.#decide({ type: "TimerCancelled", key: call.key });
-    else this.#decide({ type: "TaskCancelRequested", key: call.key, ...(reason !== undefined && { reason }) });
+    const { key } = call, reason = why === undefined ? {} : { reason: why };
+    switch (call.kind) {
+      case "timer": this.decide({ type: "TimerCancelled", key }); return;
+      case "task": this.decide({ type: "TaskCancelRequested", key, ...reason }); return;
+      case "wait": this.decide({ type: "WaitClosed", key, ...reason }); return;
+      case "child":
+        if (call.onClose !== "abandon") this.decide({ type: "ChildCancelRequested", key, childId: call.childId,
+          ...reason });
+        return;
+      default: { const unknown: never = call; throw new Error(`corrupt call ${String(unknown)}`) }
+    }
   }
 
   #cancelTimer(key: string): void {
@@ -271,19 +323,24 @@ export class Execution {
     this.#giveUp(call, undefined);
   }
 
-  /** When the code has ended: open calls by the dangling policy, then the terminal event. */
+  /** When the code has ended: open calls by their policies, then the terminal event. */
   #endTurn(): void {
     const outcome = this.#outcome;
     if (outcome === undefined || this.#recorded.finished) return;
-    if (this.#workflow.dangling === "await" && this.open.size > 0) return;
     const left = [...this.open.values()];
+    if (this.#workflow.dangling === "await" && left.length > 0) return;
+    if (left.some((call) => call.kind === "child" && call.onClose === "wait")) return;
     const strict = this.#workflow.dangling === "error" && left.length > 0 && "value" in outcome;
     for (const call of left) this.#giveUp(call, "run ended");
-    this.#decide(strict ? this.#failed(dangling(left.map((call) => call.key))) : this.#terminal(outcome));
+    this.decide(strict ? this.#failed(dangling(left.map((call) => call.key))) : this.#terminal(outcome));
     this.#recorded.finished = true;
   }
 
   #terminal(outcome: Outcome): Undecided {
+    if ("next" in outcome) {
+      return { type: "RunContinued", key: "run:end", nextId: this.#idOf(this.#turn?.now ?? 0, "next"),
+        ...(outcome.next && { input: outcome.next }) };
+    }
     if ("error" in outcome) {
       const { error } = outcome;
       if (error instanceof Cancelled && this.#root.cause !== undefined) {
@@ -292,77 +349,28 @@ export class Execution {
       return this.#failed(error);
     }
     try {
-      const result = this.#values.encode(outcome.value, `result of ${this.run.workflow}`);
+      const result = this.values.encode(outcome.value, `result of ${this.run.workflow}`);
       return { type: "RunCompleted", key: "run:end", ...(result && { result }) };
     } catch (error) { return this.#failed(error) }
   }
 
   #failed(error: unknown): Undecided {
-    return { type: "RunFailed", key: "run:end", error: this.#values.toRecord(error) };
+    return { type: "RunFailed", key: "run:end", error: this.values.toRecord(error) };
   }
 
-  #decide(decision: Undecided, skip?: (...a: never[]) => unknown): void {
-    if (this.#turn === undefined) throw new Error(`corrupt turn: ${decision.type} decided outside one`);
-    // The caller made the object for this call alone: it is filled in place, a copy of it costs 1 us.
-    const full: DecisionDraft & { site?: string } = Object.assign(decision, { by: this.at, at: this.#turn.now });
-    if (this.#recorded.match(full)) return;
-    const site = skip === undefined ? undefined : callSite(skip);
-    if (site !== undefined) full.site = site;
-    this.#decisions.push(full);
-    if (!this.#recorded.done) this.#recorded.inserted(full);
+  /** The id of a run that this one starts. */
+  #idOf(at: number, key: string): string {
+    const hash = (text: string): string => this.values.hash({ p: text });
+    return childRunId(at, hash(`${this.run.id}/${key}`) + hash(`${key}/${this.run.id}`));
   }
 }
 
 /** How the workflow's function ended. */
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
-
-/** A decision before the turn's own fields are added. */
-type Undecided = DecisionDraft extends infer D ? D extends DecisionDraft ? Omit<D, "by" | "at" | "site"> : never
-  : never;
-
-/** The open turn of one run. */
-class Turn implements OpenTurn {
-  readonly now: number;
-  readonly #execution: Execution;
-  readonly #seed: string;
-  readonly #seq: number;
-  #source: { next(): number; fill(bytes: Uint8Array): void } | undefined;
-  constructor(execution: Execution, event: Delivery, seed: string) {
-    this.now = event.at;
-    this.#execution = execution;
-    this.#seed = seed;
-    this.#seq = event.seq;
-  }
-  get #random(): { next(): number; fill(bytes: Uint8Array): void } {
-    return (this.#source ??= seededRandom(this.#seed, this.#seq));
-  }
-  random(): number { return this.#random.next() }
-  fill(bytes: Uint8Array): void { this.#random.fill(bytes) }
-  timer(ms: number): { readonly promise: Promise<void>; cancel(): void } { return this.#execution.timer(ms) }
-  line(level: "debug" | "info" | "warn" | "error", text: string): void { this.#execution.log(level, text) }
-  forbid(api: string, hint = "Move it into a task().", code = "EFFECT_IN_WORKFLOW"): never {
-    throw new RepriseError(code, `${api} was called in workflow code of '${this.#execution.run.workflow}'`, hint);
-  }
-}
+type Outcome = { readonly value: unknown } | { readonly error: unknown } | { readonly next: Payload | undefined };
 
 /** Runs `read` with the real globals, though a turn is open. */
 function outsideTurn<T>(read: () => T): T {
   const turn = kernel.turn;
   kernel.turn = undefined;
   try { return read() } finally { kernel.turn = turn }
-}
-
-function foreignAwait(what: string, otherRun: boolean): RepriseError {
-  const how = otherRun
-    ? "it was resumed by another run: a promise, queue or limiter is shared between runs at module level"
-    : "the code before it awaited something that the engine does not know: I/O, a timer of a library, a promise " +
-    "made outside";
-  return new RepriseError("FOREIGN_AWAIT", `${what} was reached outside the run's turn: ${how}`,
-    "Move what is awaited into a task(), so that its result is recorded.");
-}
-
-function dangling(keys: readonly string[]): RepriseError {
-  return new RepriseError("DANGLING_CALLS",
-    `the workflow ended with ${keys.length} open calls: ${keys.slice(0, 5).join(", ")}`,
-    "Await every call before returning, or set dangling to \"cancel\" or \"await\".");
 }

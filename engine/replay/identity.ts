@@ -1,5 +1,6 @@
 /** Whose code is this? AsyncLocalStorage carries the answer through every await of user code. */
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Payload, Shown } from "../core/events.ts";
 import type { RunInfo } from "../core/policy.ts";
 import type { Execution } from "./execution.ts";
 import type { Scope } from "./scope.ts";
@@ -21,6 +22,8 @@ export interface TaskFrame {
   readonly idempotencyKey: string;
   readonly abortSignal: AbortSignal;
   log(level: LogLevel, text: string, data?: object): void;
+  /** Shows something to whoever looks at the run. */
+  show(shown: Omit<Shown, "value">, value: Payload | undefined): void;
   readonly captureConsole: boolean;
   /** Runs started inside this attempt so far: they get deterministic default ids. */
   startedRuns: number;

@@ -7,11 +7,12 @@ import { afterOf, sideOf, type Divergence, type DivergenceKind } from "./diverge
 /** A decision as the code makes it: placed in its turn, not yet in the log. */
 type Issued = { readonly type: Decision["type"]; readonly key: string; readonly by: number; readonly site?: string };
 
+const CLOSING = new Set(["TimerCancelled", "TaskCancelRequested", "WaitClosed", "ChildCancelRequested"]);
+
 /** Terminal events share one place; giving a call up is not the call. */
 function placeOf(decision: { readonly type: string; readonly key: string }): string {
   if (isTerminal(decision)) return "run:end";
-  return decision.type === "TimerCancelled" || decision.type === "TaskCancelRequested" ? `-${decision.key}`
-    : decision.key;
+  return CLOSING.has(decision.type) ? `-${decision.key}` : decision.key;
 }
 
 /** What history says that the code decided. */
@@ -54,6 +55,8 @@ export class Recorded {
   /** Has the code passed everything that is recorded? */
   get done(): boolean { return this.#turn > this.#frontier }
 
+  /** Had the code that made this history passed the turn of delivery `seq`? */
+  passed(seq: number): boolean { return seq < this.#frontier || (seq === this.#frontier && !this.#partial) }
   /** The recorded decision of this key, whatever its turn. */
   get(key: string): Decision | undefined { return this.#places?.get(key) }
 
@@ -67,7 +70,7 @@ export class Recorded {
     this.#places?.delete(place);
     if (recorded.type !== issued.type) this.#differ("KIND", recorded, issued);
     else if (recorded.by !== issued.by) this.#differ("MOVED", recorded, issued);
-    else if (recorded.type === "TaskScheduled" && recorded.inputHash !== issued.inputHash) {
+    else if ("inputHash" in recorded && recorded.inputHash !== issued.inputHash) {
       this.#differ("CHANGED", recorded, issued);
     } else if (recorded.type === "TimerStarted" && "dueAt" in issued && recorded.dueAt !== issued.dueAt) {
       this.#differ("CHANGED", recorded, issued);

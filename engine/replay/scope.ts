@@ -3,7 +3,7 @@
 /** A durable call that has not settled. */
 export interface OpenCall {
   readonly key: string;
-  readonly kind: "task" | "timer";
+  readonly kind: "task" | "timer" | "wait" | "child";
   readonly scope: Scope;
   resolve(value: unknown): void;
   reject(error: unknown): void;

@@ -1,5 +1,6 @@
 /** One attempt of one task: user code in a macrotask of its own, with a context, a signal and a time limit. */
 import { Cancelled, NonRetryable, TimedOut } from "../core/errors.ts";
+import type { Payload, Shown } from "../core/events.ts";
 import type { RunInfo, TaskPolicy, TaskSpec } from "../core/policy.ts";
 import { delayBefore, RetryAfter } from "../core/retry.ts";
 import type { Abort } from "../replay/abort.ts";
@@ -11,6 +12,9 @@ export type AttemptEnd =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
 
+/** Where an attempt's lines and shows go. */
+export type Voice = Pick<TaskFrame, "log" | "show">;
+
 /** What the code of one attempt may know and say. */
 export class AttemptFrame implements TaskFrame {
   readonly in = "task";
@@ -20,19 +24,20 @@ export class AttemptFrame implements TaskFrame {
   readonly captureConsole: boolean;
   startedRuns = 0;
   readonly #abort: Abort;
-  readonly #write: TaskFrame["log"];
+  readonly #voice: Voice;
   constructor(run: RunInfo, call: { readonly key: string; readonly spec: TaskSpec }, attempt: number, abort: Abort,
-    write: TaskFrame["log"]) {
+    voice: Voice) {
     this.run = run;
     this.task = { name: call.spec.name, key: call.key };
     this.attempt = attempt;
     this.captureConsole = call.spec.policy.captureConsole ?? false;
     this.#abort = abort;
-    this.#write = write;
+    this.#voice = voice;
   }
   get idempotencyKey(): string { return `${this.run.id}/${this.task.key}` }
   get abortSignal(): AbortSignal { return this.#abort.signal }
-  log(level: LogLevel, text: string, data?: object): void { this.#write(level, text, data) }
+  log(level: LogLevel, text: string, data?: object): void { this.#voice.log(level, text, data) }
+  show(shown: Omit<Shown, "value">, value: Payload | undefined): void { this.#voice.show(shown, value) }
 }
 
 /** Runs the task's function once. Never rejects; a result after the limit or the abort is dropped. */

@@ -3,7 +3,7 @@
  * batches by itself: whatever came while a flush was in flight goes with the next. At most one row per run is in
  * flight, so a refused row can never be followed by a later one of the same run.
  */
-import { StoreError, type AppendRow, type Change, type SentMail, type Store } from "../store/port.ts";
+import { StoreError, type AppendRow, type Change, type Sent, type Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import { afterTurns } from "../replay/turns.ts";
 import type { Patience } from "./patience.ts";
@@ -12,7 +12,7 @@ import type { Patience } from "./patience.ts";
 export interface Outgoing {
   readonly row: AppendRow;
   readonly change: Change | undefined;
-  readonly mail: readonly SentMail[];
+  readonly sent: readonly Sent[];
   readonly payloads: readonly { readonly hash: string; readonly text: string }[];
 }
 /** A run that appends. */
@@ -126,7 +126,7 @@ export class Committer {
     // Rows with a change of state go in a statement of their own: a held `runs` lock never delays the plain ones.
     const plain = new Map<Appender, Outgoing>(), changing = new Map<Appender, Outgoing>();
     for (const [run, out] of batch) {
-      (out.change === undefined && out.mail.length === 0 ? plain : changing).set(run, out);
+      (out.change === undefined && out.sent.length === 0 ? plain : changing).set(run, out);
     }
     const payloads = [...batch.values()].flatMap((out) => out.payloads);
     try {
@@ -147,7 +147,7 @@ export class Committer {
     let landed: readonly string[] | undefined;
     try {
       landed = await this.#options.store.append(outs.map((out) => out.row),
-        outs.flatMap((out) => out.change ?? []), outs.flatMap((out) => out.mail));
+        outs.flatMap((out) => out.change ?? []), outs.flatMap((out) => out.sent));
       this.#options.patience.recovered();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -183,7 +183,7 @@ export class Committer {
       if (waitMs > 0) await this.#sleep(waitMs);
       let lost = false;
       try {
-        const landed = await this.#options.store.append([row], out.change ? [out.change] : [], out.mail);
+        const landed = await this.#options.store.append([row], out.change ? [out.change] : [], out.sent);
         if (landed.length > 0) { this.#land(run); return }
       } catch (error) {
         lost = true;

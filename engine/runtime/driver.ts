@@ -3,23 +3,27 @@
  * start what was decided, give it back when it has nothing to do.
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
-import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type RunStarted } from "../core/events.ts";
+import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type SignalReceived } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
-import { Execution, type ExecutionHost, type OpenTimer, type TurnResult } from "../replay/execution.ts";
+import type { ExecutionHost, OpenTimer, TurnResult } from "../replay/calls.ts";
+import { Execution } from "../replay/execution.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { siteLine } from "../replay/site.ts";
 import { afterTurns } from "../replay/turns.ts";
-import type { Mail, RunState, Store, StoreError } from "../store/port.ts";
+import type { RunState, Store, StoreError } from "../store/port.ts";
+import type { Birth } from "./birth.ts";
 import type { Clock } from "./clock.ts";
 import type { Appender, Committer, Outgoing } from "./committer.ts";
 import type { Ids } from "./ids.ts";
-import type { History } from "./load.ts";
+import { parkedIn, pausedIn, startOf, type History } from "./load.ts";
+import { Mailroom, type Addressee } from "./mail.ts";
 import type { Patience } from "./patience.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { values, valueOf } from "./rehearse.ts";
 import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
+import { originOf, sends, sentWith, type Sender } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
 import { Timers, type TimerHost } from "./timers.ts";
 
@@ -32,6 +36,13 @@ export interface DriverHost {
   readonly patience: Patience;
   /** The database's clock, as this worker estimates it. */
   now(): number;
+  /** This worker, as leases know it. */
+  readonly id: string;
+  workflow(name: string): WorkflowSpec | undefined;
+  /** Has it room for a run of this pool? */
+  takes(pool: string | undefined): boolean;
+  /** Holds a run that has just been made for it. */
+  adopt(born: Birth): void;
   /** Is enough of the lease left to start an attempt? */
   mayStart(): boolean;
   /** Calls back when the lease has been renewed; never, if it has lapsed. */
@@ -55,9 +66,11 @@ export type Departure =
 /** A run with nothing to do for so long is given back, and costs no memory any more. */
 const IDLE_MS = 10_000;
 const STUCK_MS = 100;
+/** Longer than any attempt: a timer takes no more. */
+const FOREVER_MS = 2 ** 31 - 1;
 
 /** One run that this worker holds. */
-export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
+export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addressee {
   readonly run: RunInfo;
   readonly clock: Clock;
   readonly #host: DriverHost;
@@ -65,6 +78,12 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   readonly #outbox: Outbox;
   readonly #tasks: Tasks;
   readonly #timers: Timers;
+  /** Made when there is mail, or something to send: most runs have none. */
+  #mailroom: Mailroom | undefined;
+  #sender: Sender | undefined;
+  readonly #origin: Sender["started"];
+  /** Signals that are in the log, or nearly, and not in the code yet. */
+  #onTheirWay: Draft<SignalReceived>[] | undefined;
   /** What there was when the run came here; let go when it has been replayed. */
   #events: readonly Event[];
   readonly #codeVersion: string;
@@ -72,6 +91,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   #departure: Departure | undefined;
   /** The last event of this ownership is on its way. */
   #closing = false;
+  /** Held by a person: what runs may end, nothing begins. */
+  #paused = false;
   #mailRead: number;
   #mailKnown: number;
   #crashes: number;
@@ -90,6 +111,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     this.#codeVersion = workflow.codeVersion;
     const started = startOf(history.events);
     this.run = new Identity(claim.runId, started);
+    this.#origin = originOf(started);
     this.#mailKnown = claim.mailHead;
     this.#mailRead = history.events.reduce((n, event) => "n" in event ? Math.max(n, event.n) : n, 0);
     this.#crashes = claim.crashes;
@@ -121,6 +143,10 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     this.add({ type: "RunFailed", at: this.now(), key: "run:end", by: this.#execution.at, error: toErrorRecord(error) },
       { state: "failed", release: true });
   }
+  park(error: RepriseError): void {
+    this.add({ type: "RunParked", at: this.now(), code: error.code, message: error.message, hint: error.hint },
+      { state: "parked", parked: error.code, release: true });
+  }
   *timers(): Iterable<OpenTimer> {
     for (const call of this.#execution.open.values()) if (call.kind === "timer") yield call;
   }
@@ -136,38 +162,48 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   /** Replays the history, then goes on live. */
   start(): void {
     this.#busyAt = this.clock.monotonic();
-    this.#replay(this.#events.filter(isDelivery), 0);
+    const deliveries = this.#events.filter(isDelivery);
+    if (this.#mailRead > 0) this.#onTheirWay = deliveries.filter((event) => event.type === "SignalReceived");
+    this.#replay(deliveries, 0);
   }
 
   /** Adds an event that may wait for the next urgent one, up to 5 ms. */
   add(draft: Draft, change?: RowChange): void {
-    if (!this.#push(draft, change)) return;
-    this.#host.committer.mark(this, change !== undefined);
+    if (!this.#closing) this.#host.committer.mark(this, this.#push(draft, change));
   }
 
   /** Adds a delivery: it leaves at once, and reaches the code when it is durable. */
   deliver(draft: Draft<Delivery>, notBefore?: number, change?: RowChange): void {
     const progress = this.#crashes > 0 ? { ...change, crashes: 0 } : change;
     this.#crashes = 0;
-    if (this.#push(draft, progress, notBefore)) this.#host.committer.mark(this, true);
+    if (this.#closing) return;
+    if (draft.type === "SignalReceived") (this.#onTheirWay ??= []).push(draft);
+    this.#push(draft, progress, notBefore);
+    this.#host.committer.mark(this, true);
   }
 
-  /** Nothing follows the event that gives the run up. */
+  /** Puts an event into the outbox, unless the run is being given up. True: others wait for it. */
   #push(draft: Draft, change: RowChange | undefined, notBefore?: number): boolean {
     if (this.#closing) return false;
     this.#closing = change?.release ?? false;
-    this.#outbox.add(draft, change, notBefore);
-    return true;
+    const sending = sends(draft) ? sentWith(draft, this.#asSender) : undefined;
+    this.#outbox.add(draft, change, notBefore, sending);
+    return change !== undefined || sending !== undefined;
+  }
+  get #asSender(): Sender {
+    return (this.#sender ??= { run: this.run, started: this.#origin, host: this.#host,
+      open: () => this.#execution.open.values(),
+      unread: () => [...this.#execution.messages.unread, ...this.#onTheirWay ?? []] });
   }
 
   /** There is mail up to `mailHead`: fetch it and hand it to the code. */
   async onMail(mailHead: number): Promise<void> {
     this.#mailKnown = Math.max(this.#mailKnown, mailHead);
-    if (!this.#caughtUp || this.#mailKnown <= this.#mailRead) return;
-    const after = this.#mailRead;
-    this.#mailRead = this.#mailKnown;
+    if (!this.#caughtUp || this.#paused || this.#mailKnown <= this.#mailRead) return;
+    const after = this.#mailRead, upTo = this.#mailRead = this.#mailKnown;
     const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, after));
-    for (const mail of letters) this.#onOneMail(mail);
+    const asked = letters.filter(({ n }) => n <= upTo); // what came since is fetched when it is told of
+    await (this.#mailroom ??= new Mailroom(this, this.#execution)).read(asked);
   }
 
   /** Stops making attempts and gives the run back: now if nothing runs, else when what runs has ended. */
@@ -176,10 +212,20 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     this.#giveBack(reason);
   }
 
+  /** Lets what runs end, begins nothing more, then gives the run up until somebody resumes it. */
+  pause(n: number, who: string | undefined): void {
+    this.add({ type: "RunPaused", at: this.now(), n, ...(who !== undefined && { who }) }, { mailRead: n,
+      state: "paused" });
+    this.#paused = true;
+    this.#timers.stop();
+    void this.#tasks.drain(FOREVER_MS).then(() => this.#giveBack("paused"));
+  }
+
   take(): Outgoing | undefined { return this.#outbox.take() }
 
   landed(): void {
-    const events = this.#outbox.landed();
+    const { events, born } = this.#outbox.landed();
+    for (const one of born) this.#host.adopt(one);
     if (!this.#outbox.empty) this.#host.committer.mark(this, true); // a turn with more than one row's events
     this.#host.observe(this.run, events);
     for (const event of events) {
@@ -204,6 +250,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
     const delivery = deliveries[index];
     if (delivery === undefined) { this.#live(); return }
     this.#execution.deliver(delivery, valueOf(delivery, this.#execution), (result) => {
+      this.#arrived(delivery);
       for (const decision of result.decisions) this.#push(decision, this.#changeOf(decision));
       if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
       if (this.#departure === undefined) this.#replay(deliveries, index + 1);
@@ -217,21 +264,41 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
       this.add({ type: "RunUnparked", at: this.#host.now() }, { parked: null, state: "running" });
     }
     if (!this.#outbox.empty) this.#host.committer.mark(this, this.#execution.ended);
+    const paused = pausedIn(this.#events);
+    this.#events = [];
+    if (paused) void this.#lookForResume().catch((error: unknown) => this.#broken(error)); else this.#goOn();
+  }
+
+  #goOn(): void {
     for (const call of this.#execution.open.values()) {
       if (call.kind === "task") this.#tasks.resume(call);
-      else this.#timers.arm(call.key, call.dueAt);
+      else if (call.kind === "timer") this.#timers.arm(call.key, call.dueAt);
     }
-    this.#events = [];
     void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error));
     this.#checkStuck();
+  }
+
+  /** A paused run came here: it goes on if a letter says so. */
+  async #lookForResume(): Promise<void> {
+    this.#paused = true;
+    const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, this.#mailRead));
+    const letter = letters.find(({ kind }) => kind === "resume" || kind === "cancel");
+    if (letter === undefined) { this.#giveBack("paused"); return }
+    this.#paused = false;
+    // Written by RunEngine as this shape.
+    const { who } = JSON.parse(letter.payload ?? "{}") as { readonly who?: string };
+    this.add({ type: "RunUnpaused", at: this.now(), ...(who !== undefined && { who }) }, { state: "running" });
+    this.#goOn();
   }
 
   #feed(event: Delivery): void {
     this.#turns++;
     if (event.type === "TimerFired") this.#timers.disarm(event.key);
     this.#execution.deliver(event, valueOf(event, this.#execution),
-      (result) => { this.#turns--; this.#onTurn(result) });
+      (result) => { this.#turns--; this.#arrived(event); this.#onTurn(result) });
   }
+
+  #arrived(event: Delivery): void { if (event.type === "SignalReceived") this.#onTheirWay?.shift() }
 
   #onTurn(result: TurnResult): void {
     if (this.#departure !== undefined) return;
@@ -251,23 +318,11 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
   }
 
   #changeOf(decision: { readonly type: string }): RowChange | undefined {
-    const state = ({ RunCompleted: "completed", RunFailed: "failed", RunCancelled: "cancelled" } as const)[
+    const state = ({ RunCompleted: "completed", RunContinued: "completed", RunFailed: "failed",
+      RunCancelled: "cancelled" } as const)[
       // Looked up by any decision's type; those that end nothing are simply not there.
       decision.type as "RunCompleted"];
     return state === undefined ? undefined : { state, release: true };
-  }
-
-  #onOneMail(mail: Mail): void {
-    const at = this.#host.now();
-    if (mail.kind === "cancel" && !this.#execution.abort.aborted) {
-      // Written by postCancel as this shape.
-      const body = JSON.parse(mail.payload ?? "{}") as { reason?: string; graceMs?: number };
-      this.deliver({ type: "CancelRequested", at, n: mail.n, ...body }, undefined,
-        { mailRead: mail.n, state: "cancelling" });
-    } else {
-      const why = mail.kind === "cancel" ? "already cancelling" : "nothing to do";
-      this.add({ type: "MailIgnored", at, n: mail.n, kind: mail.kind, why }, { mailRead: mail.n });
-    }
   }
 
   #diverged(found: Divergence): void {
@@ -302,11 +357,13 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
 
   get #busy(): boolean { return this.#turns > 0 || this.#tasks.running > 0 || !this.#outbox.empty }
 
-  #giveBack(reason: "drain" | "idle"): void {
+  #giveBack(reason: "drain" | "idle" | "paused"): void {
     if (this.#closing || !this.#caughtUp) return;
-    const wakeAt = this.#wakeAt = this.#tasks.interrupted ? this.now() : earliest(this.#timers.next, this.#tasks.next);
+    const state: RunState = this.#paused ? "paused" : "waiting";
+    const wakeAt = this.#wakeAt = this.#paused ? undefined : this.#tasks.interrupted ? this.now()
+      : earliest(this.#timers.next, this.#tasks.next);
     this.add({ type: "RunReleased", at: this.#host.now(), reason },
-      { state: "waiting" satisfies RunState, release: true, ...(wakeAt !== undefined && { wakeAt }) });
+      { state, release: true, ...(wakeAt !== undefined && { wakeAt }) });
   }
 
   #broken(error: unknown): void { this.#host.log(this.run, { seq: this.#outbox.head, level: "error",
@@ -326,16 +383,4 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner {
 function earliest(...instants: readonly (number | undefined)[]): number | undefined {
   const known = instants.filter((at) => at !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
-}
-
-function startOf(events: readonly Event[]): RunStarted {
-  const first = events[0];
-  if (first?.type === "RunStarted") return first;
-  throw new RepriseError("HISTORY_CORRUPT", `a history begins with ${first?.type ?? "nothing"}, not RunStarted`,
-    "Restore the run from a backup; see reprise db verify.");
-}
-
-/** Was the run parked when it was claimed? */
-function parkedIn(events: readonly Event[]): boolean {
-  return events.findLast((event) => event.type === "RunParked" || event.type === "RunUnparked")?.type === "RunParked";
 }

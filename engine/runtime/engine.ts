@@ -1,21 +1,18 @@
 /** The engine as its callers see it: start a run, wait for it, look at it, stop it. Knows the store only by its
  *  port. */
 import { Cancelled, RepriseError, RunError } from "../core/errors.ts";
-import { isTerminal, type Draft, type Event, type Payload } from "../core/events.ts";
-import { runName } from "../core/names.ts";
+import { isTerminal, type Event, type Payload } from "../core/events.ts";
 import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
-import { encodeEvents } from "../codec/rows.ts";
 import { decodeValue } from "../codec/value.ts";
-import { TERMINAL_STATES, type LogLine, type NewRun, type RunFilter, type RunRow, type Store } from "../store/port.ts";
+import { TERMINAL_STATES, type LogLine, type RunFilter, type RunRow, type Store } from "../store/port.ts";
+import { birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, type History } from "./load.ts";
 import { hasEnded } from "./neighbours.ts";
+import { Operator } from "./operator.ts";
 import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
-
-/** Grows when replay itself changes what old histories mean. */
-export const ENGINE_FLAGS = 1;
 
 export interface EngineParts {
   readonly store: Store;
@@ -49,6 +46,8 @@ export interface StartRequest {
 /** An open engine. */
 export class RunEngine {
   readonly store: Store;
+  /** Letters to runs, and questions to them. */
+  readonly operator: Operator;
   readonly #parts: EngineParts;
   readonly #worker: Worker;
   #closed: Promise<void> | undefined;
@@ -59,6 +58,8 @@ export class RunEngine {
     this.#parts = parts;
     this.store = parts.store;
     this.#worker = new Worker(parts);
+    this.operator = new Operator({ store: parts.store, ids: parts.ids, clock: parts.clock,
+      patience: this.#worker.patience, poke: () => this.#worker.poke() });
   }
 
   async open(): Promise<void> {
@@ -73,23 +74,11 @@ export class RunEngine {
     const { ids, clock } = this.#parts;
     const now = this.#worker.now();
     const runId = ids.run(clock.now());
-    const name = request.name ?? runName(ids.random);
     const later = request.at !== undefined && request.at > now;
     const mine = this.#parts.claims !== "none" && !later && this.#parts.pools.includes(request.pool ?? "default");
-    const events = this.#firstEvents(request, name, now, mine);
-    const run: NewRun = {
-      runId, workflow: request.workflow.name, name, pool: request.pool ?? "default", priority: request.priority ?? 0,
-      tags: request.tags ?? [], codeVersion: request.workflow.codeVersion, appendId: ids.uuid(),
-      count: events.length, events: encodeEvents(events),
-      ...(request.id !== undefined && { idempotencyKey: request.id }),
-      ...(request.scriptKey !== undefined && { scriptKey: request.scriptKey }),
-      ...(request.workflow.file !== undefined && { file: request.workflow.file }),
-      ...(mine && { worker: this.#worker.id }), ...(later && { readyAt: request.at }),
-      ...(request.ifExists === "replace" && { replace: true }),
-    };
-    // Each draft with its place is the event that it was the draft of.
-    const history: History = { events: events.map((event, i) => ({ ...event, seq: i + 1 }) as Event), lastFirstSeq: 1,
-      partial: false };
+    const { run, history } = birth({ ...request, runId, at: now, worker: mine ? this.#worker.id : undefined,
+      readyAt: later ? request.at : undefined, replace: request.ifExists === "replace" }, ids);
+    const { name } = run;
     const made = await this.#worker.create(run, history, request.workflow);
     if (!made.existed) {
       if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run
@@ -115,10 +104,12 @@ export class RunEngine {
     return this.#holdingProcess(async () => {
       for (let waitMs = 25; ; waitMs = Math.min(1000, waitMs * 2)) {
         const departure = await this.#worker.driver(runId)?.departed;
-        if (departure?.how === "ended") return outcomeOf(runId, departure.event);
+        if (departure?.how === "ended") return this.#outcomeOf(runId, departure.event);
         if (departure?.how === "parked") throw departure.error;
         const row = await this.#worker.patience.insist(() => this.row(runId));
-        if (TERMINAL_STATES.includes(row.state)) return outcomeOf(runId, (await this.#insistHistory(runId)).at(-1));
+        if (TERMINAL_STATES.includes(row.state)) {
+          return this.#outcomeOf(runId, (await this.#insistHistory(runId)).at(-1));
+        }
         if (row.parked !== null && row.owner === null) throw await this.#whyParked(runId);
         await new Promise<void>((resolve) => { this.#parts.clock.after(waitMs, resolve) });
       }
@@ -136,15 +127,6 @@ export class RunEngine {
   /** Every event of a run, large values included. */
   async history(runId: string): Promise<readonly Event[]> { return (await loadHistory(this.store, runId)).events }
   logs(runId: string): Promise<readonly LogLine[]> { return this.store.readLogs(runId) }
-
-  /** Asks a run to stop; true = asked, false = it had ended. @throws RUN_NOT_FOUND */
-  async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }): Promise<boolean> {
-    const answer = await this.store.post({ runId, kind: "cancel", dedupe: `cancel/${this.#parts.ids.uuid()}`,
-      payload: JSON.stringify(options), control: true });
-    if (answer === "no_run") await this.row(runId);
-    this.#worker.poke();
-    return answer === "ok";
-  }
 
   /** Ends the lease of a worker that was a process of this machine and is gone. True: its runs are free now. */
   async buryDead(worker: string): Promise<boolean> {
@@ -168,16 +150,6 @@ export class RunEngine {
     return this.#closed;
   }
 
-  #firstEvents(request: StartRequest, name: string, at: number, mine: boolean): Draft[] {
-    const { workflow, input, tags } = request;
-    const started: Draft = {
-      type: "RunStarted", at, workflow: workflow.name, name, seed: this.#parts.ids.uuid(), engineFlags: ENGINE_FLAGS,
-      ...(input && { input }), ...(tags !== undefined && tags.length > 0 && { tags }),
-      ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),
-    };
-    return mine ? [started, { type: "RunClaimed", at, epoch: 1, worker: this.#worker.id }] : [started];
-  }
-
   #insistHistory(runId: string): Promise<readonly Event[]> {
     return this.#worker.patience.insist(() => this.history(runId)) }
 
@@ -199,15 +171,17 @@ export class RunEngine {
       throw new RepriseError("ENGINE_CLOSED", "this engine is closed", "Open another with openEngine().");
     }
   }
-}
 
-function outcomeOf(runId: string, event: Event | undefined): unknown {
-  if (event === undefined || !isTerminal(event)) throw new Error(`corrupt history of ${runId}: no terminal event`);
-  if (event.type === "RunCompleted") return decodeValue(event.result);
-  if (event.type === "RunCancelled") {
-    throw new RunError(runId, "cancelled", event.reason === undefined ? "the run was cancelled"
-      : `the run was cancelled: ${event.reason}`, new Cancelled(event.reason));
+  /** What a run came to; a chain comes to what its last link does. */
+  async #outcomeOf(runId: string, end: Event | undefined): Promise<unknown> {
+    if (end === undefined || !isTerminal(end)) throw new Error(`corrupt history of ${runId}: no terminal event`);
+    if (end.type === "RunContinued") return this.result(end.nextId);
+    if (end.type === "RunCompleted") return decodeValue(end.result);
+    if (end.type === "RunCancelled") {
+      throw new RunError(runId, "cancelled", end.reason === undefined ? "the run was cancelled"
+        : `the run was cancelled: ${end.reason}`, new Cancelled(end.reason));
+    }
+    const cause = fromErrorRecord(end.error);
+    throw new RunError(runId, "failed", `the run failed: ${cause.message}`, cause);
   }
-  const cause = fromErrorRecord(event.error);
-  throw new RunError(runId, "failed", `the run failed: ${cause.message}`, cause);
 }

@@ -1,6 +1,6 @@
 /** From stored rows to a history that code can be replayed against. */
 import { RepriseError } from "../core/errors.ts";
-import type { Event, Payload } from "../core/events.ts";
+import type { Event, Payload, RunStarted } from "../core/events.ts";
 import { isDecision } from "../core/events.ts";
 import { decodeEvents } from "../codec/rows.ts";
 import type { HistoryRow, Store } from "../store/port.ts";
@@ -90,4 +90,21 @@ export const FIELDS = ["input", "result", "value"] as const;
 export function payloadOf(event: object, field: (typeof FIELDS)[number]): Payload | undefined {
   // Every event type declares these three fields as Payload or not at all.
   return (event as { readonly [key: string]: Payload | undefined })[field];
+}
+
+/** The first event of a history. @throws HISTORY_CORRUPT */
+export function startOf(events: readonly Event[]): RunStarted {
+  const first = events[0];
+  if (first?.type === "RunStarted") return first;
+  throw new RepriseError("HISTORY_CORRUPT", `a history begins with ${first?.type ?? "nothing"}, not RunStarted`,
+    "Restore the run from a backup; see reprise db verify.");
+}
+
+/** Was the run parked when it was claimed? */
+export function parkedIn(events: readonly Event[]): boolean {
+  return events.findLast((event) => event.type === "RunParked" || event.type === "RunUnparked")?.type === "RunParked";
+}
+/** Was it paused? */
+export function pausedIn(events: readonly Event[]): boolean {
+  return events.findLast((event) => event.type === "RunPaused" || event.type === "RunUnpaused")?.type === "RunPaused";
 }

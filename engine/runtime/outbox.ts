@@ -5,8 +5,10 @@ import { INLINE_LIMIT } from "../codec/limits.ts";
 import { encodeEvents } from "../codec/rows.ts";
 import { payloadBytes } from "../codec/value.ts";
 import type { Change } from "../store/port.ts";
+import type { Birth } from "./birth.ts";
 import type { Outgoing } from "./committer.ts";
 import { FIELDS, payloadOf, ROW_EVENTS } from "./load.ts";
+import type { Sending } from "./sent.ts";
 
 /** A change of the run's row that leaves with an event. */
 export type RowChange = Omit<Change, "runId">;
@@ -16,6 +18,7 @@ interface Entry {
   readonly whole: Draft;
   readonly notBefore: number | undefined;
   readonly change: RowChange | undefined;
+  readonly sending: Sending | undefined;
 }
 
 /** The events of one run that are not durable yet. */
@@ -44,10 +47,10 @@ export class Outbox {
   get empty(): boolean { return this.#waiting.length === 0 && this.#flying.length === 0 }
 
   /** Adds an event; its instant is never below that of the event before. */
-  add(draft: Draft, change?: RowChange, notBefore?: number): void {
+  add(draft: Draft, change?: RowChange, notBefore?: number, sending?: Sending): void {
     this.#lastAt = Math.max(this.#lastAt, draft.at);
     const whole = draft.at === this.#lastAt ? draft : { ...draft, at: this.#lastAt };
-    this.#waiting.push({ whole, notBefore, change });
+    this.#waiting.push({ whole, notBefore, change, sending });
   }
 
   /** Forgets what has not left: the run diverged, and nothing of that may be recorded. */
@@ -72,19 +75,19 @@ export class Outbox {
         epoch: this.#epoch, events: encodeEvents(stored), previousSeq: this.#previousSeq,
         ...(notBefore !== undefined && { notBefore }),
       },
-      change, payloads, mail: [],
+      change, payloads, sent: entries.flatMap(({ sending }) => sending?.sent ?? []),
     };
   }
 
-  /** The row that was taken is durable: its events, with their places. */
-  landed(): Event[] {
+  /** The row that was taken is durable: its events, with their places, and the runs that it made for this worker. */
+  landed(): { readonly events: readonly Event[]; readonly born: readonly Birth[] } {
     const entries = this.#flying;
     this.#flying = [];
     this.#previousSeq = this.#head + 1;
     // A draft with its seq is the event that it was the draft of.
     const events = entries.map((entry, index) => ({ ...entry.whole, seq: this.#head + 1 + index }) as Event);
     this.#head += entries.length;
-    return events;
+    return { events, born: entries.flatMap(({ sending }) => sending?.born ?? []) };
   }
 }
 

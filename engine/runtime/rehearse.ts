@@ -1,13 +1,14 @@
 /** Replays a history against code with no effect on anything: the proof behind `replay --check` and `check`. */
-import { RepriseError, TaskError } from "../core/errors.ts";
+import { Cancelled, RepriseError, RunError, TaskError } from "../core/errors.ts";
 import { isDelivery, type Delivery, type Event } from "../core/events.ts";
 import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord, toErrorRecord } from "../codec/error-record.ts";
 import { inputHash } from "../codec/hash.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import { decodeValue } from "../codec/value.ts";
-import { describeDivergence, type Divergence } from "../replay/divergence.ts";
-import { Execution, type DecisionDraft, type Values } from "../replay/execution.ts";
+import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
+import type { DecisionDraft, Values } from "../replay/calls.ts";
+import { Execution } from "../replay/execution.ts";
 import { siteLine } from "../replay/site.ts";
 import { afterTurns } from "../replay/turns.ts";
 
@@ -24,11 +25,23 @@ export interface Rehearsal {
 }
 
 /** How replay turns values into payloads, everywhere. */
-export const values: Values = { encode: encodeRecorded, hash: inputHash, toRecord: toErrorRecord };
+export const values: Values = { encode: encodeRecorded, decode: decodeValue, hash: inputHash, toRecord: toErrorRecord };
+
+/** The code of `workflow` as it stands after `history`. @throws REPLAY_DIVERGED; HISTORY_CORRUPT */
+export async function replayTo(runId: string, workflow: WorkflowSpec, history: readonly Event[]): Promise<Execution> {
+  const { execution, divergence, diff } = await rehearsed(runId, workflow, history, { partial: true });
+  if (divergence === undefined) return execution;
+  throw new RepriseError("REPLAY_DIVERGED", `run ${runId} no longer matches its code.\n${diff ?? ""}`, DIVERGENCE_HINT);
+}
 
 /** Runs the code of `workflow` through `history`. Tasks are never run; nothing is written. */
 export function rehearse(runId: string, workflow: WorkflowSpec, history: readonly Event[],
   options: { readonly partial?: boolean } = {}): Promise<Rehearsal> {
+  return rehearsed(runId, workflow, history, options);
+}
+
+function rehearsed(runId: string, workflow: WorkflowSpec, history: readonly Event[],
+  options: { readonly partial?: boolean }): Promise<Rehearsal & { readonly execution: Execution }> {
   const started = history[0];
   if (started?.type !== "RunStarted") throw new RepriseError("HISTORY_CORRUPT",
     "the history does not begin with RunStarted",
@@ -36,13 +49,14 @@ export function rehearse(runId: string, workflow: WorkflowSpec, history: readonl
   const decisions: DecisionDraft[] = [];
   return new Promise((resolve) => {
     const end = (divergence: Divergence | undefined): void => resolve({
-      ok: divergence === undefined, divergence, events: history.length, decisions,
+      execution, ok: divergence === undefined, divergence, events: history.length, decisions,
       diff: divergence && describeDivergence(divergence, siteLine),
     });
     const execution = new Execution({
       run: new Identity(runId, started),
       seed: started.seed, workflow, history: withoutEngineEnd(history), partial: options.partial ?? false,
-      values, host: { line: () => undefined, fatal: () => afterTurns(() => end(undefined)) },
+      values, host: { line: () => undefined, fatal: () => afterTurns(() => end(undefined)),
+        park: () => afterTurns(() => end(undefined)) },
     });
     const deliveries = history.filter(isDelivery);
     const feed = (index: number): void => {
@@ -67,8 +81,24 @@ export function valueOf(delivery: Delivery, execution: Execution): unknown {
       const name = call?.kind === "task" ? call.spec.name : delivery.key;
       return new TaskError(name, delivery.attempts, fromErrorRecord(delivery.error), decodeValue(delivery.error.data));
     }
+    case "SignalReceived": case "WaitAnswered": case "UpdateReceived": case "ResultInjected":
+      return decodeValue(delivery.value);
+    case "ChildCompleted": return decodeValue(delivery.result);
+    case "ChildFailed": {
+      const cause = fromErrorRecord(delivery.error), id = childOf(delivery.key, execution);
+      return new RunError(id, "failed", `child run ${id} failed: ${cause.message}`, cause);
+    }
+    case "ChildCancelled": {
+      const id = childOf(delivery.key, execution);
+      return new RunError(id, "cancelled", `child run ${id} was cancelled`, new Cancelled(delivery.reason));
+    }
     default: return undefined;
   }
+}
+
+function childOf(key: string, execution: Execution): string {
+  const call = execution.open.get(key);
+  return call?.kind === "child" ? call.childId : key;
 }
 
 /** An end that the engine decided (a foreign await) is not one that the code can decide again. */

@@ -4,7 +4,7 @@ import type { Event, Payload } from "../core/events.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import { decodeValue } from "../codec/value.ts";
-import type { OpenTask } from "../replay/execution.ts";
+import type { OpenTask } from "../replay/calls.ts";
 import { Abort } from "../replay/abort.ts";
 import type { TaskFrame } from "../replay/identity.ts";
 import { afterTurns } from "../replay/turns.ts";
@@ -191,8 +191,11 @@ export class Tasks {
 
   #frame({ call }: Task, attempt: number, abort: Abort): TaskFrame {
     const { run } = this.#driver;
-    return new AttemptFrame(run, call, attempt, abort,
-      (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key: call.key, attempt }));
+    return new AttemptFrame(run, call, attempt, abort, {
+      log: (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key: call.key, attempt }),
+      show: (shown, value) => this.#driver.add({ type: "Reported", at: this.#host.now(), key: call.key, ...shown,
+        ...(value && { value }) }),
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** The timers of one hot run: which are open, its code knows; here are those whose time is near. */
-import type { OpenTimer } from "../replay/execution.ts";
+import type { OpenTimer } from "../replay/calls.ts";
 import type { Clock } from "./clock.ts";
 
 /** Whose timers they are, and who is told that one is due. */

@@ -4,6 +4,7 @@ import type { Event } from "../core/events.ts";
 import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { StoreError, type Claimed, type LeaseGuard, type NewRun, type Store } from "../store/port.ts";
+import type { Birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { Driver, type Departure, type DriverHost } from "./driver.ts";
@@ -159,6 +160,20 @@ export class Worker implements DriverHost {
     const at = this.now();
     this.#options.observer.line(run, { ...line, at });
     this.#logs.write(run.id, at, line);
+  }
+
+  workflow(name: string): WorkflowSpec | undefined { return this.#options.workflow(name) }
+  takes(pool: string | undefined): boolean {
+    return !this.#stopped && this.#options.claims !== "none" && this.#runs.size < this.#options.concurrency
+      && this.#options.pools.includes(pool ?? "default");
+  }
+  adopt({ run, history }: Birth): void {
+    const workflow = this.#options.workflow(run.workflow);
+    if (workflow === undefined || this.#stopped || run.worker !== this.id) return; // the sweep frees it
+    this.#own.add(run.runId);
+    this.#hold({ runId: run.runId, epoch: 1, mailHead: 0, crashes: 0 }, workflow, history);
+    const driver = this.#runs.get(run.runId);
+    if (driver !== undefined) this.observe(driver.run, history.events);
   }
 
   gone(driver: Driver, how: Departure): void {

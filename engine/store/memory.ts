@@ -3,7 +3,7 @@
 import {
   TERMINAL_STATES, type AppendRow, type Change, type Claimed, type ClaimRequest, type CreateAnswer, type HistoryRow,
     type LogLine,
-  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type SentMail,
+  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent,
     type RunCount, type SourceVersion, type Store,
   type StoreSize, type WorkerInfo,
 } from "./port.ts";
@@ -56,11 +56,11 @@ class MemoryStore implements Store {
   }
 
   async append(rows: readonly AppendRow[], changes: readonly Change[],
-    mail: readonly SentMail[]): Promise<readonly string[]> {
+    sent: readonly Sent[]): Promise<readonly string[]> {
     const landed: string[] = [];
     for (const row of rows) if (this.#land(row)) landed.push(row.runId);
     for (const change of changes) if (landed.includes(change.runId)) this.#change(change);
-    for (const post of mail) if (landed.includes(post.from)) await this.post(post);
+    for (const one of sent) if (landed.includes(one.from)) await this.#send(one);
     return landed;
   }
 
@@ -218,6 +218,15 @@ class MemoryStore implements Store {
   }
   async close(): Promise<void> { this.#listeners.clear() }
 
+  async #send(sent: Sent): Promise<void> {
+    if ("create" in sent) await this.create(sent.create);
+    else if ("moveTo" in sent) {
+      const from = this.#runs.get(sent.from);
+      for (const { n, dedupe, kind, payload } of from?.mail ?? []) {
+        if (n > (from?.row.mailRead ?? 0)) await this.post({ runId: sent.moveTo, dedupe, kind, payload });
+      }
+    } else await this.post(sent);
+  }
   #alive(worker: string): boolean { return (this.#workers.get(worker)?.until ?? 0) > this.#now() }
   #seen({ row }: Run): RunRow { return { ...row, ownerAlive: row.owner !== null && this.#alive(row.owner) } }
   #wake(runId: string): void { for (const wake of this.#listeners) queueMicrotask(() => wake(runId)) }

@@ -110,6 +110,12 @@ export interface Post {
 }
 /** Mail that leaves with an append: posted only if the row of run `from` lands. */
 export interface SentMail extends Post { readonly from: string }
+/** A run that is made with an append: only if the row of run `from` lands. */
+export interface SentRun { readonly from: string; readonly create: NewRun }
+/** Mail that run `from` has not read goes on to another run, if the row of `from` lands. */
+export interface MovedMail { readonly from: string; readonly moveTo: string }
+/** What leaves with an append, carried out in this order. */
+export type Sent = SentMail | SentRun | MovedMail;
 export type PostAnswer = "ok" | "duplicate" | "finished" | "no_run";
 
 /** The runs row: a projection of history up to `asOf`, and the claim's index. */
@@ -177,7 +183,7 @@ export interface Store {
   create(run: NewRun): Promise<CreateAnswer>;
   /** Rows of many runs in one commit, at most one per run. Returns the run ids whose row landed; the rest were
    *  refused. */
-  append(rows: readonly AppendRow[], changes: readonly Change[], mail: readonly SentMail[]): Promise<readonly string[]>;
+  append(rows: readonly AppendRow[], changes: readonly Change[], sent: readonly Sent[]): Promise<readonly string[]>;
   /** Who stands at these places? Asked after a refusal or an unknown outcome; nothing comes back for an empty place. */
   standing(places: readonly { readonly runId: string; readonly firstSeq: number }[]):
     Promise<readonly { readonly runId: string; readonly firstSeq: number; readonly appendId: string }[]>;

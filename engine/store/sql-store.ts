@@ -3,7 +3,7 @@ import { statement } from "./statements.ts";
 import type {
   AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post,
     PostAnswer, RunCount, RunFilter, RunRow,
-  RunState, SentMail, SourceVersion, Store, StoreSize, WorkerInfo,
+  RunState, Sent, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
 export type Row = { readonly [column: string]: unknown };
@@ -35,7 +35,7 @@ export class SqlStore implements Store {
   get location(): string { return this.#driver.location }
 
   async create(run: NewRun): Promise<CreateAnswer> {
-    const [answer] = await this.#ask(CREATE, [JSON.stringify({ ...run, tags: JSON.stringify(run.tags) })]);
+    const [answer] = await this.#ask(CREATE, [JSON.stringify(runWire(run))]);
     if (answer === undefined) throw new Error("corrupt answer: create gave no row");
     const result = text(answer["result"]) as CreateAnswer["result"]; // the three words of create_run
     if (result === "created" && run.worker === undefined) this.#driver.hint(run.runId);
@@ -43,14 +43,16 @@ export class SqlStore implements Store {
   }
 
   async append(rows: readonly AppendRow[], changes: readonly Change[],
-    mail: readonly SentMail[]): Promise<readonly string[]> {
-    const plain = changes.length === 0 && mail.length === 0, [only] = rows;
+    sent: readonly Sent[]): Promise<readonly string[]> {
+    const plain = changes.length === 0 && sent.length === 0, [only] = rows;
     const landed = plain && rows.length === 1 && only?.notBefore === undefined
       ? await this.#driver.query(ONE, oneWire(only), "append")
       : plain ? await this.#driver.query(PLAIN, rowsWire(rows), "append")
       : await this.#driver.query(APPEND, [...rowsWire(rows), JSON.stringify(changes.map(changeWire)),
-        JSON.stringify(mail.map(mailWire))], "append");
+        JSON.stringify(sent.map(sentWire))], "append");
     for (const change of changes) if (change.release) this.#driver.hint(change.runId);
+    for (const one of sent) this.#driver.hint("create" in one ? one.create.runId : "moveTo" in one ? one.moveTo
+      : one.runId);
     return landed.map((row) => text(row["run_id"]));
   }
 
@@ -203,9 +205,12 @@ function changeWire(change: Change): object {
     cr: change.crashes,
     pk: change.parked ?? undefined, up: change.parked === null, nv: change.excludeVersion };
 }
-function mailWire(mail: SentMail): object {
-  return { f: mail.from, to: mail.runId, k: mail.dedupe, kd: mail.kind, v: mail.payload, ct: mail.control ?? false };
+function sentWire(sent: Sent): object {
+  if ("create" in sent) return { f: sent.from, cr: runWire(sent.create) };
+  if ("moveTo" in sent) return { f: sent.from, mv: sent.moveTo };
+  return { f: sent.from, to: sent.runId, k: sent.dedupe, kd: sent.kind, v: sent.payload, ct: sent.control ?? false };
 }
+function runWire(run: NewRun): object { return { ...run, tags: JSON.stringify(run.tags) } }
 function json(list: readonly string[] | undefined): string | null { return list === undefined ? null
   : JSON.stringify(list) }
 /** PostgreSQL's text has no NUL; in a log line it is worth nothing. */

@@ -2,23 +2,18 @@
  * The focus in words: one or a few short sentences for every kind of event, made from the history alone. Total by its
  * type: an event that has no words does not compile.
  */
-import type { Event, EventType } from "../../engine/core/events.ts";
+import type { EventType } from "../../engine/core/events.ts";
 import { titleOf, type Call } from "./calls.ts";
 import { count, duration, inWords, shortId, times } from "./format.ts";
 import type { History } from "./history.ts";
 import { errorLine, shownPayload } from "./payload.ts";
 import { preview } from "./shown.ts";
 import { bare, list, nth, said, type Said, type SaidList } from "./said.ts";
+import { MESSAGE_SPEAKERS } from "./sentence-messages.ts";
+import { because, callName, capital, dot, workerName, type About, type Of, type Speaker } from "./speaking.ts";
 import { timesUsual, workMs } from "./unusual.ts";
 
-type Of<T extends EventType> = Extract<Event, { readonly type: T }>;
-/** What a sentence may look at beside the event. */
-export interface About {
-  readonly history: History;
-  /** Keys of the critical path, where it is known. */
-  readonly critical?: ReadonlySet<string>;
-}
-type Speaker<T extends EventType> = (event: Of<T>, about: About) => SaidList;
+export type { About } from "./speaking.ts";
 
 /** The event at `seq` in words; empty where there is none. */
 export function sentence(about: About, seq: number): readonly Said[] {
@@ -31,30 +26,6 @@ export function sentence(about: About, seq: number): readonly Said[] {
 /** The same as plain text. */
 export function sentenceText(about: About, seq: number): string {
   return sentence(about, seq).map((part) => part.text).join("");
-}
-
-/** `charge`, with a capital and strong when it begins a sentence. */
-const callName = (call: Call | undefined, key: string): Said =>
-  said(call === undefined ? key : titleOf(call), { strong: true, ...(call && { seq: call.seq }) });
-const workerName = (worker: string | undefined): string => worker === undefined ? "a worker"
-  : `worker ${shortId(worker)}`;
-
-/** Why the code came to decide it: `after reserve completed (event 5)`. */
-function because(history: History, by: number): SaidList {
-  const event = history.event(by);
-  if (event === undefined) return [];
-  const call = history.callOf(event), place: SaidList = [" (", said(`event ${by}`, { seq: by }), ")"];
-  const name = call === undefined ? "it" : titleOf(call);
-  switch (event.type) {
-    case "RunStarted": return [" at the start of the run"];
-    case "TaskCompleted": return [" once ", said(name, { seq: by }), " had completed", ...place];
-    case "TaskFailed": return [" after ", said(name, { seq: by }), " had failed", ...place];
-    case "TaskCancelled": return [" after ", said(name, { seq: by }), " had been given up", ...place];
-    case "TimerFired": return call?.name === "timeout" ? [" when its time limit had run out", ...place]
-      : [" when a sleep was over", ...place];
-    case "CancelRequested": return [" because the run was asked to stop", ...place];
-    default: return [" by ", said(`event ${by}`, { seq: by })];
-  }
 }
 
 /** `attempt 2 of 4`. */
@@ -74,9 +45,6 @@ function argumentsOf(event: Of<"TaskScheduled">): string {
   return inside.startsWith("[") && inside.endsWith("]") ? `(${inside.slice(1, -1)})` : "()";
 }
 const afterWork = (ms: number): string => ms < 1 ? " at once." : ` after ${duration(ms)}.`;
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-const dot = (text: string): string => /[.!?…]$/.test(text) ? text : `${text}.`;
-
 /** What became of a call, told from the moment it was made. */
 function fate(call: Call): SaidList {
   const took = call.endAt === undefined ? "" : duration(call.endAt - call.at);
@@ -156,6 +124,7 @@ function balance(history: History): string {
 }
 
 const SPEAKERS: { readonly [T in EventType]: Speaker<T> } = {
+  ...MESSAGE_SPEAKERS,
   RunStarted: (event) => [said(event.workflow, { strong: true }), " began as ", event.name,
     event.input === undefined ? "" : " with ", event.input === undefined ? ""
       : said(preview(shownPayload(event.input), 90), { code: true }), ".",

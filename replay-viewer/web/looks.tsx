@@ -51,6 +51,13 @@ const EVENT: { readonly [T in EventType]: readonly [IconName, Tone] } = {
   TaskCancelled: ["off", "off"], TaskCancelRequested: ["off", "off"], AttemptStarted: ["run", "run"],
   AttemptFailed: ["bad", "bad"], RetryScheduled: ["again", "wait"], TimerStarted: ["sleep", "plain"],
   TimerFired: ["sleep", "plain"], TimerCancelled: ["off", "off"], ValueRecorded: ["mark", "plain"],
+  SignalReceived: ["dot", "plain"], WaitAnswered: ["ok", "plain"], UpdateReceived: ["dot", "plain"],
+  UpdateCompleted: ["ok", "plain"], WaitOpened: ["sleep", "wait"], WaitClosed: ["off", "off"],
+  SignalSent: ["right", "plain"], ChildStarted: ["right", "plain"], ChildCompleted: ["ok", "ok"],
+  ChildFailed: ["bad", "bad"], ChildCancelled: ["off", "off"], ChildCancelRequested: ["off", "off"],
+  ResultInjected: ["note", "wait"], PatchDecided: ["mark", "plain"], Published: ["mark", "plain"],
+  Reported: ["mark", "plain"], RunContinued: ["again", "ok"], RunPaused: ["park", "wait"],
+  RunUnpaused: ["play", "plain"], RunForked: ["again", "plain"],
   CancelRequested: ["off", "wait"], MailIgnored: ["dot", "off"], Noted: ["note", "wait"],
 };
 /** The look of an event; its word is its type, in words. */

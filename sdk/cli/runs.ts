@@ -141,7 +141,7 @@ async function logs(wanted: string, options: Style & { level?: string }): Promis
 async function cancel(wanted: string, options: Style & { reason?: string }): Promise<void> {
   await withEngine("none", async (engine) => {
     const row = await cancellable(engine, wanted);
-    await engine.cancel(row.runId, options.reason === undefined ? {} : { reason: options.reason });
+    await engine.operator.cancel(row.runId, options.reason === undefined ? {} : { reason: options.reason });
     if (options.json) outJson({ run: row.runId, asked: true });
     else say(`Asked run '${row.name}' to stop. It ends when a worker has it: npx reprise resume ${row.runId}`);
   });

@@ -95,12 +95,14 @@ end $$;
 
 -- Appends with changes of state and mail. p_rows, p_events: as in append-plain.sql. p_changes: JSON array of
 -- {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
--- p_rows; p_mail: {f,to,k,kd,v,ct}, posted if the row of run f landed. Returns the runs whose row landed.
+-- p_rows; p_mail: {f,to,k,kd,v,ct} is mail, {f,cr} a run to make,
+-- {f,mv} moves what f has not read to another run; each only if the row of run f landed. Returns the runs whose row
+-- landed.
 -- Locks: the runs rows it changes or mails to, sorted; then history keys; then mailbox.
 create function append_rows(p_rows text, p_events text, p_changes text,
   p_mail text) returns table (run_id text) language plpgsql as $$
 #variable_conflict use_column
-declare landed text[];
+declare landed text[]; s record;
 begin
   perform 1 from runs r where r.run_id = any (array(
       select x.r from json_to_recordset(p_changes::json) as x(r text)
@@ -137,9 +139,17 @@ begin
        join json_to_recordset(p_rows::json) as h(r text, s integer, c integer) on h.r = x.r
   where r.run_id = x.r and x.r = any (landed);
   if landed is not null then   -- after the update: two updates of one row in one statement lose one
-    perform post_mail(m."to", m.k, m.kd, m.v, m.ct)
-      from json_to_recordset(p_mail::json) as m(f text, "to" text, k text, kd text, v text, ct boolean)
-      where m.f = any (landed);
+    for s in select x.* from json_to_recordset(p_mail::json)
+               as x(f text, "to" text, k text, kd text, v text, ct boolean, cr json, mv text)
+             where x.f = any (landed) loop
+      if s.cr is not null then perform create_run(s.cr);
+      elsif s.mv is not null then
+        perform post_mail(s.mv, m.dedupe, m.kind, m.payload, false) from (
+          select b.* from mailbox b join runs r on r.run_id = b.run_id where b.run_id = s.f and b.n > r.mail_read
+          order by b.n) m;
+      else perform post_mail(s."to", s.k, s.kd, s.v, s.ct);
+      end if;
+    end loop;
   end if;
   return query select unnest(landed);
 end $$;

@@ -1,0 +1,63 @@
+/** A run before its first row: what `start`, a child call and `continueWith` have in common. */
+import type { Draft, Event, Payload, RunParent, RunStarted } from "../core/events.ts";
+import { runName } from "../core/names.ts";
+import type { WorkflowSpec } from "../core/policy.ts";
+import { encodeEvents } from "../codec/rows.ts";
+import type { NewRun } from "../store/port.ts";
+import type { Ids } from "./ids.ts";
+import type { History } from "./load.ts";
+
+/** Grows when replay itself changes what old histories mean. */
+export const ENGINE_FLAGS = 1;
+
+/** What a new run is. Absent `worker`: whoever claims it runs it. */
+export interface BirthRequest {
+  readonly runId: string;
+  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file">;
+  readonly input: Payload | undefined;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly name?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly worker?: string | undefined;
+  readonly parent?: RunParent | undefined;
+  readonly chain?: RunStarted["chain"];
+  /** The user's id. */
+  readonly id?: string | undefined;
+  readonly scriptKey?: string | undefined;
+  readonly readyAt?: number | undefined;
+  readonly replace?: boolean;
+}
+/** A new run as the store wants it, and its history as a driver wants it. */
+export interface Birth { readonly run: NewRun; readonly history: History }
+
+/** Gives a new run its name, its seed and its first events. */
+export function birth(request: BirthRequest, ids: Ids): Birth {
+  const { workflow, at, worker, parent, tags = [] } = request;
+  const name = request.name ?? runName(ids.random);
+  const started: Draft = {
+    type: "RunStarted", at, workflow: workflow.name, name, seed: ids.uuid(), engineFlags: ENGINE_FLAGS,
+    ...(request.input && { input: request.input }), ...(tags.length > 0 && { tags }),
+    ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),
+    ...(parent && { parent }), ...(request.chain && { chain: request.chain }),
+    ...(request.pool !== undefined && request.pool !== "default" && { pool: request.pool }),
+    ...(request.priority && { priority: request.priority }),
+  };
+  const drafts: Draft[] = worker === undefined ? [started] : [started, { type: "RunClaimed", at, epoch: 1, worker }];
+  const run: NewRun = {
+    runId: request.runId, workflow: workflow.name, name, pool: request.pool ?? "default",
+    priority: request.priority ?? 0, tags, codeVersion: workflow.codeVersion, appendId: ids.uuid(),
+    count: drafts.length, events: encodeEvents(drafts),
+    ...(request.id !== undefined && { idempotencyKey: request.id }),
+    ...(request.scriptKey !== undefined && { scriptKey: request.scriptKey }),
+    ...(workflow.file !== undefined && { file: workflow.file }), ...(worker !== undefined && { worker }),
+    ...(request.readyAt !== undefined && { readyAt: request.readyAt }),
+    ...(request.replace && { replace: true }),
+    ...(parent && { parentId: parent.id, rootId: parent.root }),
+  };
+  // Each draft with its place is the event that it was the draft of.
+  const events = drafts.map((draft, i) => ({ ...draft, seq: i + 1 }) as Event);
+  return { run, history: { events, lastFirstSeq: 1, partial: false } };
+}

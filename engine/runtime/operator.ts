@@ -1,0 +1,170 @@
+/** Operating runs from outside: letters that they turn into events, and questions that a replay answers. */
+import { RepriseError } from "../core/errors.ts";
+import type { Event, Payload } from "../core/events.ts";
+import { foldAll } from "../core/fold.ts";
+import type { WorkflowSpec } from "../core/policy.ts";
+import type { WaitView } from "../core/view.ts";
+import { fromErrorRecord } from "../codec/error-record.ts";
+import { decodeValue } from "../codec/value.ts";
+import { TERMINAL_STATES, type RunRow, type Store } from "../store/port.ts";
+import type { Clock } from "./clock.ts";
+import type { Ids } from "./ids.ts";
+import { loadHistory } from "./load.ts";
+import type { Patience } from "./patience.ts";
+import { replayTo } from "./rehearse.ts";
+
+/** What an operator works with. */
+export interface OperatorParts {
+  readonly store: Store;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly patience: Patience;
+  /** Mail was posted: look at once. */
+  poke(): void;
+}
+interface Letter {
+  readonly kind: "cancel" | "signal" | "answer" | "update" | "inject" | "pause" | "resume";
+  readonly body: { readonly [field: string]: Payload | string | number | undefined };
+  /** Letters with the same key are accepted once. */
+  readonly dedupe?: string;
+  readonly control?: boolean;
+}
+/** Where a letter arrived: a chain moves on, and its mail with it. */
+interface Posted { readonly runId: string; readonly dedupe: string }
+
+/** How long an answer or an update is waited for when no worker may be there to read it. */
+const FATE_MS = 20_000;
+
+/** Letters to runs, and questions to them. */
+export class Operator {
+  readonly #parts: OperatorParts;
+  constructor(parts: OperatorParts) { this.#parts = parts }
+
+  /** Asks a run to stop; true = asked, false = it had ended. @throws RUN_NOT_FOUND */
+  async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }): Promise<boolean> {
+    return await this.#post(runId, { kind: "cancel", body: options, control: true }) !== undefined;
+  }
+
+  /** Sends a signal, exactly once per `key`. @throws RUN_NOT_FOUND, RUN_ENDED */
+  async signal(runId: string, name: string, value: Payload | undefined, key?: string): Promise<void> {
+    await this.#must(runId, { kind: "signal", body: { name, value }, ...(key !== undefined && { dedupe: key }) });
+  }
+
+  /** Answers an open form, by name or key. @throws ANSWER_REFUSED when its schema does not accept the value */
+  async answer(runId: string, name: string, value: Payload | undefined, who?: string): Promise<"accepted" | "pending"> {
+    const fate = await this.#fate(await this.#must(runId, { kind: "answer", body: { name, value, who } }));
+    if (fate === undefined) return "pending";
+    if (fate.type === "WaitAnswered") return "accepted";
+    throw new RepriseError("ANSWER_REFUSED", `run ${runId} did not take the answer to '${name}': ${whyOf(fate)}`,
+      `See what it waits for: reprise runs waits ${runId}`);
+  }
+
+  /** Asks for an update and waits until it is accepted, or for its reply. @throws UPDATE_REFUSED; what the handler
+   *  threw;
+   *  RUN_ENDED, UPDATE_PENDING */
+  async update(runId: string, name: string, value: Payload | undefined,
+    options: { readonly key?: string; readonly wait?: "accepted" | "completed" } = {}): Promise<unknown> {
+    const id = options.key ?? this.#parts.ids.uuid();
+    const posted = await this.#must(runId, { kind: "update", body: { id, name, value }, dedupe: id });
+    const fate = await this.#fate(posted);
+    if (fate === undefined) throw pending(runId, name);
+    if (fate.type !== "UpdateReceived") throw new RepriseError("UPDATE_REFUSED",
+      `run ${runId} refused the update '${name}': ${whyOf(fate)}`, "Correct the value; nothing has changed.");
+    if (options.wait === "accepted") return undefined;
+    return this.#reply(posted.runId, name, id);
+  }
+
+  /** Holds the run: what runs may end, nothing begins. @throws RUN_NOT_FOUND, RUN_ENDED */
+  async pause(runId: string, who?: string): Promise<void> {
+    await this.#must(runId, { kind: "pause", body: { who }, control: true });
+  }
+  /** Lets a paused or parked run go on, wherever a worker has its code. @throws RUN_NOT_FOUND, RUN_ENDED */
+  async resume(runId: string, who?: string): Promise<void> {
+    await this.#must(runId, { kind: "resume", body: { who }, control: true });
+  }
+  /** Settles an open call with a value of a person's own. @throws RUN_NOT_FOUND, RUN_ENDED, INJECT_REFUSED */
+  async inject(runId: string, key: string, value: Payload | undefined, who: string, reason: string):
+    Promise<"accepted" | "pending"> {
+    const fate = await this.#fate(await this.#must(runId, { kind: "inject", body: { key, value, who, reason } }));
+    if (fate === undefined) return "pending";
+    if (fate.type === "ResultInjected") return "accepted";
+    throw new RepriseError("INJECT_REFUSED", `run ${runId} did not take the value for '${key}': ${whyOf(fate)}`,
+      `See its open calls: reprise why ${runId}`);
+  }
+
+  /** The open waits of a run, in the order of opening. @throws RUN_NOT_FOUND */
+  async waits(runId: string): Promise<readonly WaitView[]> {
+    const { events } = await loadHistory(this.#parts.store, runId);
+    return [...foldAll(events).waits.values()].filter(({ state }) => state === "open");
+  }
+
+  /** What the run exposes under `name`, now or after event `at` (from 1); its code is replayed here, read-only.
+   *  @throws QUERY_UNKNOWN, NO_SUCH_EVENT, REPLAY_DIVERGED */
+  async query(runId: string, workflow: WorkflowSpec, name: string, at?: number): Promise<unknown> {
+    const { events } = await loadHistory(this.#parts.store, runId);
+    if (at !== undefined && !(Number.isInteger(at) && at >= 1 && at <= events.length)) {
+      throw new RepriseError("NO_SUCH_EVENT", `run ${runId} has the events 1 to ${events.length}, not ${at}`,
+        "Give a seq in that range.");
+    }
+    const execution = await replayTo(runId, workflow, at === undefined ? events : events.slice(0, at));
+    return execution.messages.query(name);
+  }
+
+  /** Posts a letter, to the last link of the chain if the run has continued. undefined: it has ended. */
+  async #post(runId: string, letter: Letter): Promise<Posted | undefined> {
+    const dedupe = `${letter.kind}/${letter.dedupe ?? this.#parts.ids.uuid()}`;
+    const answer = await this.#parts.patience.insist(() => this.#parts.store.post({ runId, kind: letter.kind, dedupe,
+      payload: JSON.stringify(letter.body), ...(letter.control && { control: true }) }), FATE_MS);
+    if (answer === "no_run") throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`,
+      "List them: reprise runs ls");
+    if (answer === "finished") {
+      const last = (await loadHistory(this.#parts.store, runId)).events.at(-1);
+      return last?.type === "RunContinued" ? this.#post(last.nextId, letter) : undefined;
+    }
+    this.#parts.poke();
+    return { runId, dedupe };
+  }
+  async #must(runId: string, letter: Letter): Promise<Posted> {
+    const posted = await this.#post(runId, letter);
+    if (posted !== undefined) return posted;
+    throw new RepriseError("RUN_ENDED", `run ${runId} has ended; a ${letter.kind} can no longer reach it`,
+      `See how: reprise runs inspect ${runId}`);
+  }
+
+  /** The event that a letter became; undefined when nobody has read it in time. */
+  async #fate({ runId, dedupe }: Posted): Promise<Event | undefined> {
+    const { store } = this.#parts;
+    const n = (await store.mail(runId, 0)).find((mail) => mail.dedupe === dedupe)?.n;
+    if (n === undefined) return undefined;
+    return this.#poll(runId, async (row) => {
+      if (row.mailRead < n) return undefined;
+      return (await loadHistory(store, runId)).events.findLast((event) => "n" in event && event.n === n);
+    });
+  }
+
+  async #reply(runId: string, name: string, id: string): Promise<unknown> {
+    const { store } = this.#parts;
+    const reply = await this.#poll(runId, async () => (await loadHistory(store, runId)).events.findLast((event) =>
+      event.type === "UpdateCompleted" && event.id === id));
+    if (reply?.type !== "UpdateCompleted") throw pending(runId, name);
+    if (reply.error !== undefined) throw fromErrorRecord(reply.error);
+    return decodeValue(reply.result);
+  }
+
+  async #poll(runId: string, look: (row: RunRow) => Promise<Event | undefined>): Promise<Event | undefined> {
+    const { store, clock } = this.#parts, until = clock.monotonic() + FATE_MS;
+    for (let waitMs = 5; ; waitMs = Math.min(500, waitMs * 2)) {
+      const row = await store.run(runId);
+      const found = row && await look(row);
+      if (found !== undefined || row === undefined) return found;
+      if (TERMINAL_STATES.includes(row.state) || clock.monotonic() > until) return look(row);
+      await new Promise<void>((resolve) => { clock.after(waitMs, resolve) });
+    }
+  }
+}
+
+function whyOf(event: Event): string { return event.type === "MailIgnored" ? event.why : event.type }
+function pending(runId: string, name: string): RepriseError {
+  return new RepriseError("UPDATE_PENDING", `run ${runId} has not answered the update '${name}' yet`,
+    `No worker may be there to run it: reprise why ${runId}`);
+}

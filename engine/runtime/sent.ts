@@ -1,0 +1,95 @@
+/** What leaves with a decision, in its commit: runs that it starts, mail to other runs. */
+import type { Decision, Draft, RunStarted, SignalReceived } from "../core/events.ts";
+import type { RunInfo } from "../core/policy.ts";
+import type { Open } from "../replay/calls.ts";
+import type { Sent, SentMail } from "../store/port.ts";
+import { birth, type Birth } from "./birth.ts";
+import type { DriverHost } from "./driver.ts";
+
+/** The run that decides. */
+export interface Sender {
+  readonly run: RunInfo;
+  readonly started: Pick<RunStarted, "parent" | "chain" | "tags" | "pool" | "priority">;
+  readonly host: DriverHost;
+  /** Signals that came and nobody read: they go along when the run continues as another. */
+  readonly unread: () => readonly Draft<SignalReceived>[];
+  readonly open: () => Iterable<Open>;
+}
+/** Mail and births; `born` are those that this worker holds from their first row on. */
+export interface Sending { readonly sent: readonly Sent[]; readonly born?: Birth }
+
+const SENDING: ReadonlySet<string> = new Set(["ChildStarted", "ChildCancelRequested", "SignalSent", "RunContinued",
+  "RunCompleted", "RunFailed", "RunCancelled"]);
+/** May something go with this event? */
+export function sends(event: { readonly type: string }): boolean { return SENDING.has(event.type) }
+
+/** What goes with this event, if anything does. */
+export function sentWith(decision: Draft, sender: Sender): Sending | undefined {
+  const { run } = sender;
+  switch (decision.type) {
+    case "ChildStarted": return childOf(decision, sender);
+    case "ChildCancelRequested": return { sent: [{ from: run.id, runId: decision.childId, kind: "cancel",
+      dedupe: `${run.id}/${decision.key}`, control: true,
+      payload: JSON.stringify({ reason: decision.reason ?? "its parent gave it up" }) }] };
+    case "SignalSent": return { sent: [{ from: run.id, runId: decision.to, kind: "signal",
+      dedupe: `${run.id}/${decision.key}`, payload: JSON.stringify({ name: decision.name, value: decision.value }) }] };
+    case "RunContinued": return nextLink(decision, sender);
+    case "RunCompleted": case "RunFailed": case "RunCancelled": {
+      const sent = [...endMail(decision, sender), ...orphans(sender)];
+      return sent.length === 0 ? undefined : { sent };
+    }
+    default: return undefined;
+  }
+}
+
+/** A child's end is one commit with the mail to its parent. */
+function endMail(end: Draft<Extract<Decision, { readonly type: "RunCompleted" | "RunFailed" | "RunCancelled" }>>,
+  { run, started: { parent } }: Sender): readonly SentMail[] {
+  if (parent === undefined) return [];
+  const outcome = end.type === "RunCompleted" ? { state: "completed", result: end.result }
+    : end.type === "RunFailed" ? { state: "failed", error: end.error } : { state: "cancelled", reason: end.reason };
+  return [{ from: run.id, runId: parent.id, kind: "child", dedupe: `${run.id}/end`,
+    payload: JSON.stringify({ key: parent.key, ...outcome }) }];
+}
+
+/** Children still open when the engine, not the code, ended the run. */
+function orphans({ run, open }: Sender): readonly SentMail[] {
+  return [...open()].flatMap((call) => call.kind !== "child" || call.onClose === "abandon" ? [] : [{ from: run.id,
+    runId: call.childId, kind: "cancel", dedupe: `${run.id}/${call.key}`, control: true,
+    payload: JSON.stringify({ reason: "its parent has ended" }) }]);
+}
+
+function childOf(decision: Draft<Extract<Decision, { readonly type: "ChildStarted" }>>, sender: Sender): Sending {
+  const { run, started, host } = sender, spec = host.workflow(decision.workflow);
+  const { childId: runId, input, name, pool, priority, tags } = decision;
+  const made = birth({
+    runId, input, name, pool, priority, tags, at: host.now(), worker: spec && host.takes(pool) ? host.id : undefined,
+    workflow: spec ?? { name: decision.workflow, codeVersion: "" },
+    parent: { id: run.id, key: decision.key, root: started.parent?.root ?? run.id },
+  }, host.ids);
+  return { sent: [{ from: run.id, create: made.run }], ...(made.run.worker !== undefined && { born: made }) };
+}
+
+/** The next link of a chain takes the parent, the tags and the unread mail along. */
+function nextLink(decision: Draft<Extract<Decision, { readonly type: "RunContinued" }>>, sender: Sender): Sending {
+  const { run, started, host } = sender, { parent, chain, tags, pool, priority } = started;
+  const made = birth({
+    runId: decision.nextId, input: decision.input, name: run.name, tags, pool, priority, at: host.now(), parent,
+    worker: host.takes(pool) ? host.id : undefined,
+    workflow: host.workflow(run.workflow) ?? { name: run.workflow, codeVersion: "" },
+    chain: { first: chain?.first ?? run.id, link: (chain?.link ?? 1) + 1 },
+  }, host.ids);
+  const signals = sender.unread().map(({ n, name, value }) => ({ from: run.id, runId: decision.nextId, kind: "signal",
+    dedupe: `${run.id}/unread/${n}`, payload: JSON.stringify({ name, value }) }));
+  return { sent: [{ from: run.id, create: made.run }, ...signals, { from: run.id, moveTo: decision.nextId }],
+    ...(made.run.worker !== undefined && { born: made }) };
+}
+
+const NOWHERE: Sender["started"] = {};
+/** What a run passes on, kept only where there is something: a run that waits is small. */
+export function originOf({ parent, chain, tags, pool, priority }: RunStarted): Sender["started"] {
+  if (parent === undefined && chain === undefined && tags === undefined && pool === undefined
+    && priority === undefined) return NOWHERE;
+  return { ...(parent && { parent }), ...(chain && { chain }), ...(tags && { tags }),
+    ...(pool !== undefined && { pool }), ...(priority !== undefined && { priority }) };
+}

@@ -1,0 +1,67 @@
+/** Words for what runs say to one another and to people: signals, forms, updates, children, and being operated. */
+import { duration, shortId } from "./format.ts";
+import { errorLine, shownPayload } from "./payload.ts";
+import { preview } from "./shown.ts";
+import { said, type SaidList } from "./said.ts";
+import { because, callName, dot, type Speaker } from "./speaking.ts";
+import type { Payload } from "../../engine/core/events.ts";
+
+type Types = "SignalReceived" | "WaitAnswered" | "UpdateReceived" | "UpdateCompleted" | "WaitOpened" | "WaitClosed"
+  | "SignalSent" | "ChildStarted" | "ChildCompleted" | "ChildFailed" | "ChildCancelled" | "ChildCancelRequested"
+  | "PatchDecided" | "Published" | "Reported" | "RunContinued" | "RunPaused" | "RunUnpaused" | "RunForked"
+  | "ResultInjected";
+
+/** ` with {...}`, or nothing. */
+const carrying = (value: Payload | undefined): SaidList => value === undefined ? []
+  : [" with ", said(preview(shownPayload(value), 60), { code: true })];
+const reason = (why: string | undefined): string => why === undefined ? "." : `: ${dot(why)}`;
+const by = (who: string | undefined): string => who === undefined || who === "" ? "Somebody" : who;
+
+/** Speakers of these events. */
+export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
+  SignalReceived: (event) => ["Signal ", said(event.name, { strong: true }), " came", ...carrying(event.value), "."],
+  WaitAnswered: (event, { history }) => [by(event.who), " answered ",
+    callName(history.call(event.key), event.key), ...carrying(event.value), "."],
+  UpdateReceived: (event) => ["Update ", said(event.name, { strong: true }), " was asked for",
+    ...carrying(event.value), "."],
+  UpdateCompleted: (event, { history }) => event.error === undefined
+    ? ["The update was done", ...carrying(event.result), ...because(history, event.by), "."]
+    : ["The update failed: ", dot(errorLine(event.error))],
+  WaitOpened: (event, { history }) => [
+    ...(event.kind === "condition" ? ["The code began to wait until a condition holds"]
+      : event.kind === "form" ? ["The code began to wait for a person to answer ", said(event.name, { strong: true })]
+      : event.taken === undefined ? ["The code began to wait for signal ", said(event.name, { strong: true })]
+      : ["The code took signal ", said(event.name, { strong: true }), ", which had come before (",
+        said(`event ${event.taken}`, { seq: event.taken }), ")"]),
+    ...because(history, event.by), ".", event.description === undefined ? "" : ` ${dot(event.description)}`],
+  WaitClosed: (event, { history }) => event.met
+    ? ["The condition held", ...because(history, event.by), "."]
+    : [callName(history.call(event.key), event.key), " was waited for no longer", reason(event.reason)],
+  SignalSent: (event, { history }) => ["The code sent signal ", said(event.name, { strong: true }), " to run ",
+    shortId(event.to), ...carrying(event.value), ...because(history, event.by), "."],
+  ChildStarted: (event, { history }) => ["The code started ", said(event.workflow, { strong: true }), " as child run ",
+    shortId(event.childId), ...carrying(event.input), ...because(history, event.by), "."],
+  ChildCompleted: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " completed",
+    ...carrying(event.result), "."],
+  ChildFailed: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " failed: ",
+    dot(errorLine(event.error))],
+  ChildCancelled: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " was cancelled",
+    reason(event.reason)],
+  ChildCancelRequested: (event, { history }) => ["The code gave up child ",
+    callName(history.call(event.key), event.key), ...because(history, event.by), reason(event.reason)],
+  PatchDecided: (event) => ["The run took the new way at patch ",
+    said(event.key.slice("patch:".length), { strong: true }), "."],
+  Published: (event) => ["The code showed ", event.kind, " ", said(event.name, { strong: true }),
+    ...carrying(event.value), "."],
+  Reported: (event, { history }) => [callName(history.call(event.key), event.key), " showed ", event.kind, " ",
+    said(event.name, { strong: true }), ...carrying(event.value), "."],
+  RunContinued: (event, { history }) => ["The run ", said("continued", { strong: true }), " as run ",
+    shortId(event.nextId), ` after ${duration(event.at - history.startAt)}`, ...carrying(event.input), "."],
+  RunPaused: (event) => [by(event.who), " ", said("paused", { strong: true }), " the run."],
+  RunUnpaused: (event) => [by(event.who), " let the run go on."],
+  RunForked: (event) => [by(event.who), event.why === "retry" ? " retried" : " forked", " run ", shortId(event.from),
+    " after its ", said(`event ${event.seqs}`, { seq: event.seqs }), event.edited === undefined ? "."
+      : `, with other results of ${event.edited.join(", ")}.`],
+  ResultInjected: (event, { history }) => [by(event.who), " settled ",
+    callName(history.call(event.key), event.key), ...carrying(event.value), reason(event.reason)],
+};

@@ -1,0 +1,111 @@
+/** Messages to a run: signals, and questions to people. */
+import { currentFrame, encodeRecorded, type Duration, type Payload, type WorkflowFrame } from "../engine/index.ts";
+import { z } from "zod";
+import { defaultEngine } from "./default-engine.ts";
+import { workflowFrame } from "./frame.ts";
+import { checkName } from "./registry.ts";
+import { checked, validated, type OutputOf, type Schema } from "./schema.ts";
+import { waiting, type WaitOptions } from "./time.ts";
+
+/** A kind of message that runs of any workflow may read, first in, first out. */
+export interface SignalDef<T> extends AsyncIterable<T> {
+  readonly signalName: string;
+  /** In a workflow: the oldest message that nobody has read, now or when it comes. @throws TimedOut */
+  wait(options?: { timeout?: Duration }): Promise<T>;
+  wait<E>(options: { timeout: Duration; else: E }): Promise<T | E>;
+  /** Sends to a run; messages with the same `key` arrive once. From a workflow it leaves with the commit of its turn.
+   *  @throws INPUT_INVALID, RUN_NOT_FOUND, RUN_ENDED */
+  send(runId: string, ...args: [T] extends [void] ? [] : [value: T, options?: { key?: string }]): Promise<void>;
+}
+const definitions = new WeakMap<object, AnySignal>();
+interface AnySignal { readonly name: string; readonly schema: Schema | undefined }
+
+/** Defines a signal. With a schema a message is checked before it is sent. @throws INVALID_NAME */
+export function signal(name: string): SignalDef<void>;
+export function signal<S extends Schema>(name: string, schema: S): SignalDef<OutputOf<S>>;
+export function signal(name: string, schema?: Schema): SignalDef<unknown> {
+  checkName("signal", name);
+  const def: AnySignal = { name, schema };
+  const wait = async (options: WaitOptions<unknown> = {}): Promise<unknown> => {
+    const frame = workflowFrame(`the wait for signal '${name}'`), { messages } = frame.execution;
+    // What has come needs no limit: no timer is set, here and in every replay.
+    const limits = messages.has(name) ? {} : options;
+    return waiting(frame, limits, `the wait for signal '${name}'`, (scope, until) =>
+      messages.wait({ scope, until, skip: wait }, name));
+  };
+  const made = {
+    signalName: name, wait,
+    send: (runId: string, value?: unknown, options: { key?: string } = {}) => sendSignal(made, runId, value, options),
+    [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false as const, value: await wait() }) }),
+  };
+  definitions.set(made, def);
+  return made as SignalDef<unknown>; // the overloads of `wait` and the arguments of `send` say what callers may pass
+}
+
+/** Sends from anywhere: a workflow, a task, outside runs. */
+export async function sendSignal(def: { readonly signalName: string }, runId: string, value: unknown,
+  options: { key?: string } = {}, find = async () => (await defaultEngine()).engine): Promise<void> {
+  const { name, schema } = definitions.get(def) ?? { name: def.signalName, schema: undefined };
+  const message = schema === undefined ? value : await validated(schema, value, `signal '${name}'`);
+  const frame = currentFrame();
+  if (frame?.in === "workflow") { frame.execution.send(runId, name, message, sendSignal); return }
+  const key = options.key ?? (frame && `${frame.idempotencyKey}/${name}/${frame.startedRuns++}`);
+  await (await find()).operator.signal(runId, name, encodeRecorded(message, `signal '${name}'`), key);
+}
+export interface WaitForOptions {
+  /** What `answer` calls it; default "form". */
+  name?: string;
+  timeout?: Duration;
+  /** Shown to whoever answers. */
+  description?: string;
+}
+
+/**
+ * Waits for a person. The answer is checked by `schema` before the run moves; one that does not fit is refused and the
+ * wait stays open. @throws TimedOut, unless `else` is given
+ */
+export function waitFor<S extends Schema>(schema: S, options?: WaitForOptions): Promise<OutputOf<S>>;
+export function waitFor<S extends Schema, E>(schema: S, options: WaitForOptions & {
+  timeout: Duration; else: E }): Promise<OutputOf<S> | E>;
+export async function waitFor(schema: Schema, options: WaitForOptions & { else?: unknown } = {}): Promise<unknown> {
+  const { name = "form", description } = options;
+  checkName("form", name);
+  const frame: WorkflowFrame = workflowFrame(`waitFor('${name}')`);
+  const json = jsonSchemaOf(schema);
+  return waiting(frame, options, `the form '${name}'`, (scope, until) =>
+    frame.execution.messages.form({ scope, until, skip: waitFor }, {
+      name, ...(description !== undefined && { description }), ...(json && { schema: json }),
+      check: (value) => checked(schema, value, `form '${name}'`),
+    }));
+}
+
+/** Waits until `test` is true of the run's variables; looked at after every event. False when `timeout` runs out. */
+export function condition(test: () => boolean): Promise<true>;
+export function condition(test: () => boolean, options: { timeout: Duration }): Promise<boolean>;
+/** The two above. */
+export async function condition(test: () => boolean, options: { timeout?: Duration } = {}): Promise<boolean> {
+  const frame = workflowFrame("condition()"), { execution } = frame;
+  if (options.timeout === undefined || execution.readOnly(test)) {
+    await execution.messages.condition({ scope: frame.scope, skip: condition }, test);
+    return true;
+  }
+  return waiting(frame, { ...options, else: false }, "the condition", async (scope, until) => {
+    await execution.messages.condition({ scope, until, skip: condition }, test);
+    return true;
+  });
+}
+
+const known = new WeakMap<Schema, Payload | null>();
+/** The schema as JSON Schema, for forms; undefined where its library does not say. */
+function jsonSchemaOf(schema: Schema): Payload | undefined {
+  let made = known.get(schema);
+  if (made === undefined) {
+    try {
+      // zod's own; what is not a zod schema makes it throw.
+      const json: unknown = z.toJSONSchema(schema as unknown as z.ZodType, { io: "input", unrepresentable: "any" });
+      made = encodeRecorded(json, "schema of a form") ?? null;
+    } catch { made = null }
+    known.set(schema, made);
+  }
+  return made ?? undefined;
+}
