@@ -1,6 +1,6 @@
 /** The viewer in a real browser: Chromium of the system, where there is one; skipped, and said so, where there is
  *  none. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,11 +10,10 @@ import { openRunEngine, type RunEngine } from "../engine/index.ts";
 import { openViewer } from "../dist/replay-viewer/server/viewer.js";
 import { recordRun } from "../dist/replay-viewer/server/record.js";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { CHROMIUM_ARGS, chromiumForTests } from "./chromium.ts";
 import { specimens } from "./corpus/workflows.ts";
 
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = BROWSERS.find((path) => existsSync(path));
-if (executablePath === undefined) process.stderr.write("no Chromium here: the browser tests are skipped\n");
+const executablePath = chromiumForTests();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describe.skipIf(executablePath === undefined)("the viewer's page", () => {
@@ -32,7 +31,7 @@ describe.skipIf(executablePath === undefined)("the viewer's page", () => {
     }
     // the built server takes an engine of the source, too
     viewer = await openViewer({ engine: engine as never, port: 0 });
-    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox"] });
+    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGS] });
   });
   afterAll(async () => {
     await browser.close();
