@@ -1,0 +1,91 @@
+/** Runs as a shop has them, made by the real engine: every state, retries, kinds of values, and a hostile one. */
+import { setTimeout as pause } from "node:timers/promises";
+import { openRunEngine, type RunEngine } from "../engine/index.ts";
+import { offerDefault } from "../sdk/default-engine.ts";
+import { logger, NonRetryable, sleep, task, taskContext, workflow, z } from "../sdk/index.ts";
+import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+
+interface Item { readonly sku: string; readonly n: number; readonly price: bigint }
+interface Order { readonly id: number; readonly customer: { readonly name: string; readonly since: Date };
+  readonly items: readonly Item[]; readonly notes: ReadonlyMap<string, string> }
+
+const fetchOrder = task("fetchOrder", async (id: number): Promise<Order> => {
+  await pause(60);
+  logger().info(`order ${id} is there`, { id });
+  return { id, customer: { name: "Ada Lovelace", since: new Date(Date.UTC(2019, 4, 17)) },
+    items: [{ sku: "lamp-e27", n: 2, price: 1990n }, { sku: "cable-2m", n: 1, price: 495n }],
+    notes: new Map([["door", "ring twice"], ["gift", "no"]]) };
+});
+const reserveStock = task("reserveStock", { retries: 3, retryDelay: [150, 250] }, async (sku: string) => {
+  await pause(40);
+  const { attempt } = taskContext();
+  if (attempt < (sku.startsWith("lamp") ? 3 : 2)) throw new Error("503 from the warehouse");
+  return { sku, shelf: "B-12", until: new Date(Date.UTC(2026, 10, 21, 18)) };
+});
+const charge = task("chargeCard", { retries: 2, retryDelay: 120, timeout: "5s" },
+  async (amount: number, card: { readonly number: string; readonly token: string }) => {
+    await pause(80);
+    logger().debug("asking the bank", { amount });
+    if (amount > 100) throw new NonRetryable("the card was refused: limit of 100.00 reached");
+    return { receipt: `R-${amount}`, last4: card.number.slice(-4) };
+  });
+const mail = task("sendMail", async (to: string, subject: string) => {
+  await pause(30);
+  logger().warn(`${to} bounced once`, { subject });
+  return { queued: true };
+});
+const thumb = task("thumbnail", async (n: number) => { await pause(15 + (n * 37) % 60); return n * n });
+
+/** A long one with all that the timeline draws. */
+export const checkout = workflow("checkout", { input: z.object({ id: z.number(), amount: z.number() }) },
+  async ({ id, amount }) => {
+    const order = await fetchOrder(id);
+    const held = await Promise.all(order.items.map((item) => reserveStock(item.sku)));
+    logger().info(`${held.length} shelves are held`);
+    await sleep(300);
+    const receipt = await charge(amount, { number: "4242424242424242", token: "tok_live_1" });
+    await mail("ada@example.com", "Your order");
+    return { order: order.id, ...receipt, shelves: held.map(({ shelf }) => shelf) };
+  });
+export const thumbnails = workflow("thumbnails", async (n: number) =>
+  (await Promise.all(Array.from({ length: n }, (_, i) => thumb(i)))).reduce((a, b) => a + b, 0));
+export const reminder = workflow("reminder", async (days: number) => { await sleep(`${days}d`);
+  await mail("ada@example.com", "Still there?") });
+/** Counts slowly: something that is running while one looks. */
+const count = task("count", async (n: number) => { await pause(120); return n + 1 });
+export const counter = workflow("counter", async (upTo: number) => {
+  let n = 0;
+  while (n < upTo) n = await count(n);
+  return n;
+});
+/** What a hostile or careless user puts into every field that is shown. */
+export const HOSTILE =
+  `<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>"'><svg onload=alert(1)>`;
+const spill = task(`spill ${HOSTILE}`.slice(0, 180), async (text: string) => {
+  logger().error(text, { [text]: text });
+  throw Object.assign(new Error(text), { name: text });
+});
+export const hostile = workflow(`hostile ${HOSTILE}`.slice(0, 190), async (text: string) => {
+  try { await spill(text) } catch { /* goes on */ }
+  return { [text]: text, link: "javascript:alert(1)" };
+});
+
+/** An engine in memory with one run of each kind; resolves when those that end have ended. */
+export async function openWorld(): Promise<{ readonly engine: RunEngine;
+  readonly ids: { readonly [kind: string]: string } }> {
+  const engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames,
+    claims: "all", observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+  offerDefault(engine);
+  const made = {
+    thumbnails: await thumbnails.with({ name: "quiet-heron", tags: ["night"] }).start(40),
+    done: await checkout.with({ name: "tidy-owl", tags: ["eu", "web"] }).start({ id: 7, amount: 44.75 }),
+    failed: await checkout.with({ name: "brisk-fox", tags: ["us"] }).start({ id: 8, amount: 259 }),
+    again: await checkout.with({ name: "calm-otter", tags: ["eu"] }).start({ id: 9, amount: 12 }),
+    waiting: await reminder.with({ name: "late-moth" }).start(3),
+    cancelled: await reminder.with({ name: "shy-wren" }).start(30),
+    hostile: await hostile.with({ name: HOSTILE, tags: [HOSTILE] }).start(HOSTILE),
+  };
+  await made.cancelled.cancel({ reason: "the customer closed the account" });
+  for (const [kind, run] of Object.entries(made)) if (kind !== "waiting") await run.result().catch(() => undefined);
+  return { engine, ids: Object.fromEntries(Object.entries(made).map(([kind, { id }]) => [kind, id])) };
+}
