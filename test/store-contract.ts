@@ -224,6 +224,37 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
     expect(await found({ parked: true })).toEqual([]);
   });
 
+  test("lists runs of several states, parked or not, merged newest first, page by page", async () => {
+    const { store, worker, created } = given();
+    const workflow = randomUUID(), ends = ["completed", "running", "parked", "failed"] as const;
+    const ids = { completed: [] as string[], running: [] as string[], parked: [] as string[], failed: [] as string[] };
+    for (let i = 0; i < 12; i++) {
+      const runId = await created(mine(worker, { workflow })), end = ends[i % 4] ?? "running";
+      ids[end].push(runId);
+      if (end === "running") continue;
+      await store.append([row(runId, 3, 1)], [end === "parked" ? { runId, parked: "X", release: true }
+        : { runId, state: end, release: true }], []);
+    }
+    const newest = (...kinds: (keyof typeof ids)[]): string[] => kinds.flatMap((kind) => ids[kind]).sort().reverse();
+    const found = async (filter: object): Promise<string[]> =>
+      (await store.listRuns({ workflow, ...filter })).map(({ runId }) => runId);
+    expect(await found({ states: ["failed", "completed"] })).toEqual(newest("failed", "completed"));
+    expect(await found({ states: ["failed", "failed", "scheduled"] })).toEqual(newest("failed"));
+    expect(await found({ states: ["running"], parked: false })).toEqual(newest("running"));
+    expect(await found({ states: ["running"] }), "a parked run has a state beside")
+      .toEqual(newest("running", "parked"));
+    expect(await found({ parked: true })).toEqual(newest("parked"));
+    expect(await found({ parked: false })).toEqual(newest("completed", "running", "failed"));
+    const all = newest("failed", "completed"), pages: string[] = [];
+    for (let before: string | undefined; pages.length < all.length; before = pages.at(-1)) {
+      const page = await found({ states: ["completed", "failed"], limit: 4, ...(before !== undefined && { before }) });
+      expect(page.length).toBeGreaterThan(0);
+      pages.push(...page);
+    }
+    expect(pages).toEqual(all);
+    expect(await found({ states: ["completed"], before: ids.completed[0] })).toEqual([]);
+  });
+
   test("counts runs by state, the parked apart", async () => {
     const { store, worker, created } = given();
     const before = await store.countRuns();
