@@ -27,7 +27,8 @@ export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type T
 export { Scope } from "./replay/scope.ts";
 export { callSite, codeFrame } from "./replay/site.ts";
 export { originals } from "./replay/globals.ts";
-export { RunEngine, type StartRequest } from "./runtime/engine.ts";
+export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
+export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator } from "./runtime/operator.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";

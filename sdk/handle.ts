@@ -1,7 +1,7 @@
 /** A handle of a run: by id, in any process. Making one does no I/O; its first call finds out. */
 import {
-  decodeValue, encodeRecorded, openFold, RepriseError, toMs, type Duration, type Event, type RunEngine, type RunState,
-  type WaitView, type WorkflowFrame, type WorkflowSpec,
+  decodeValue, encodeRecorded, openFold, RepriseError, toMs, type Duration, type Event, type Payload, type RunEngine,
+  type RunState, type WaitView, type WorkflowFrame, type WorkflowSpec,
 } from "../engine/index.ts";
 import { workflowSpec } from "./registry.ts";
 import { validated } from "./schema.ts";
@@ -40,6 +40,13 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   pause(): Promise<void>;
   /** Lets a paused or parked run go on. */
   resume(): Promise<void>;
+  /** Tries an ended or parked run again from the call that failed: a new run with the same past, and its id.
+   *  @throws NOTHING_TO_RETRY */
+  retry(): Promise<RunHandle<Out>>;
+  /** A new run whose past is this one's up to `at`: a seq (from 1), or the key of a call to be made anew. `edit` gives
+   *  calls other results by key, `input` the run another input. @throws FORK_REFUSED, NO_SUCH_EVENT */
+  fork(options: { at?: number | string; edit?: Record<string, unknown>; input?: unknown; by?: string }):
+    Promise<RunHandle<Out>>;
   /** Settles an open call with a value of your own; `key` as in the history, such as `task:charge#0`. */
   inject(key: string, value: unknown, options: { by: string; reason: string }): Promise<void>;
 }
@@ -79,11 +86,16 @@ export function runHandle<Out>(id: string, name: string, where: RunEngine | Find
     },
     pause: async () => (await find()).operator.pause(id),
     resume: async () => (await find()).operator.resume(id),
+    retry: async () => forkHandle(where, (await (await find()).retry(id))),
+    fork: async ({ at, edit = {}, by, ...rest }) => forkHandle(where, await (await find()).fork(id, {
+      ...(at !== undefined && { at }), ...inputEdit(rest), results: Object.fromEntries(Object.entries(edit)
+        .map(([key, value]) => [key, encodeRecorded(value, `result of '${key}'`)])),
+    }, by)),
     inject: async (key, value, { by, reason }) => {
       await (await find()).operator.inject(id, key, encodeRecorded(value, `value for '${key}'`), by, reason);
     },
     cancel: async (options = {}) => {
-      const asked = await (await find()).operator.cancel(id, {
+      const asked = await (await find()).cancel(id, {
         ...(options.reason !== undefined && { reason: options.reason }),
         ...(options.grace !== undefined && { graceMs: toMs(options.grace, "grace") }),
       });
@@ -92,6 +104,13 @@ export function runHandle<Out>(id: string, name: string, where: RunEngine | Find
     },
     [Symbol.asyncIterator]: () => events(find, id, 1, true),
   };
+}
+
+function forkHandle<Out>(where: RunEngine | Find, { runId, name }: { readonly runId: string; readonly name: string }):
+  RunHandle<Out> { return runHandle<Out>(runId, name, where) }
+function inputEdit(options: { input?: unknown }): { readonly input?: Payload } {
+  const input = "input" in options ? encodeRecorded(options.input, "input of the fork") : undefined;
+  return input === undefined ? {} : { input };
 }
 
 /** A child's handle inside its parent: what can be replayed works, the rest is for tasks. */
@@ -107,7 +126,8 @@ export function childHandle(frame: WorkflowFrame, id: string, name: string, key:
     cancel: async (options = {}) => { frame.execution.cancelCall(key, options.reason) },
     state: outside("state"), history: outside("history"), logs: outside("logs"), query: outside("query"),
     update: outside("update"), waits: outside("waits"), answer: outside("answer"), pause: outside("pause"),
-    resume: outside("resume"), inject: outside("inject"), [Symbol.asyncIterator]: outside("reading"),
+    resume: outside("resume"), inject: outside("inject"), retry: outside("retry"), fork: outside("fork"),
+    [Symbol.asyncIterator]: outside("reading"),
   };
 }
 

@@ -129,7 +129,8 @@ export class Fold {
       case "RunPaused": this.#all(view, { state: "paused", worker: undefined }); return;
       case "RunUnpaused": this.#all(view, { state: view.worker === undefined ? "pending" : "running" }); return;
       case "RunForked":
-        this.#all(view, { forkedFrom: { run: event.from, seqs: event.seqs }, mailRead: 0, worker: undefined });
+        this.#all(view, { forkedFrom: { run: event.from, seqs: event.seqs }, mailRead: 0, worker: undefined,
+          state: "pending", parked: undefined });
         return;
       case "Reported": this.#show(event); return;
       case "Noted": this.#push(view.notes, { seq: event.seq, code: event.code, message: event.message }); return;

@@ -14,6 +14,8 @@ export interface Values {
   /** Canonical hash of a payload, 16 hex digits. */
   hash(payload: Payload | undefined): string;
   toRecord(error: unknown): ErrorRecord;
+  /** The id of the run that call `key` starts, decided at that instant. */
+  childId(runId: string, key: string, at: number): string;
 }
 
 /** A task call waiting for its end: what the runtime needs to make attempts. */

@@ -6,7 +6,6 @@
 import { Cancelled, RepriseError } from "../core/errors.ts";
 import type { Delivery, Payload, Shown } from "../core/events.ts";
 import { Keys } from "../core/keys.ts";
-import { childRunId } from "../core/names.ts";
 import type { RunInfo, TaskSpec, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "./identity.ts";
 import { Abort } from "./abort.ts";
@@ -360,8 +359,7 @@ export class Execution implements Caller {
 
   /** The id of a run that this one starts. */
   #idOf(at: number, key: string): string {
-    const hash = (text: string): string => this.values.hash({ p: text });
-    return childRunId(at, hash(`${this.run.id}/${key}`) + hash(`${key}/${this.run.id}`));
+    return this.values.childId(this.run.id, key, at);
   }
 }
 

@@ -3,7 +3,8 @@
  * start what was decided, give it back when it has nothing to do.
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
-import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type SignalReceived } from "../core/events.ts";
+import { isDelivery, isTerminal, type ChildStarted, type Delivery, type Draft, type Event,
+  type SignalReceived } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
@@ -17,7 +18,7 @@ import type { Birth } from "./birth.ts";
 import type { Clock } from "./clock.ts";
 import type { Appender, Committer, Outgoing } from "./committer.ts";
 import type { Ids } from "./ids.ts";
-import { parkedIn, pausedIn, startOf, type History } from "./load.ts";
+import { inheritedChildren, parkedIn, pausedIn, startOf, type History } from "./load.ts";
 import { Mailroom, type Addressee } from "./mail.ts";
 import type { Patience } from "./patience.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
@@ -264,9 +265,21 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
       this.add({ type: "RunUnparked", at: this.#host.now() }, { parked: null, state: "running" });
     }
     if (!this.#outbox.empty) this.#host.committer.mark(this, this.#execution.ended);
-    const paused = pausedIn(this.#events);
+    const paused = pausedIn(this.#events), inherited = inheritedChildren(this.#events);
     this.#events = [];
+    for (const child of inherited) void this.#bearAgain(child).catch((error: unknown) => this.#broken(error));
     if (paused) void this.#lookForResume().catch((error: unknown) => this.#broken(error)); else this.#goOn();
+  }
+
+  /** The children that were open where a fork began are its own: made once, under ids of its own. */
+  async #bearAgain(child: ChildStarted): Promise<void> {
+    if (!this.#execution.open.has(child.key)) return;
+    const made = sentWith(child, this.#asSender);
+    for (const one of made?.sent ?? []) {
+      if (!("create" in one)) continue;
+      const answer = await this.#host.patience.insist(() => this.#host.store.create(one.create));
+      if (answer.result === "created" && made?.born !== undefined) this.#host.adopt(made.born);
+    }
   }
 
   #goOn(): void {

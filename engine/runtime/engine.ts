@@ -2,14 +2,17 @@
  *  port. */
 import { Cancelled, RepriseError, RunError } from "../core/errors.ts";
 import { isTerminal, type Event, type Payload } from "../core/events.ts";
+import { runName } from "../core/names.ts";
 import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
 import { decodeValue } from "../codec/value.ts";
-import { TERMINAL_STATES, type LogLine, type RunFilter, type RunRow, type Store } from "../store/port.ts";
+import { TERMINAL_STATES, type HistoryRow, type LogLine, type RunFilter, type RunRow,
+  type Store } from "../store/port.ts";
 import { birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
-import { loadHistory, type History } from "./load.ts";
+import { forkRow, planFork, planRetry, type ForkEdits, type ForkPlan } from "./fork.ts";
+import { loadHistory, readRows, type History } from "./load.ts";
 import { hasEnded } from "./neighbours.ts";
 import { Operator } from "./operator.ts";
 import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
@@ -42,6 +45,9 @@ export interface StartRequest {
   readonly pool?: string;
   readonly scriptKey?: string;
 }
+
+/** A fork: its id, its name, and how many events it shares. */
+export interface ForkedRun { readonly runId: string; readonly name: string; readonly seqs: number }
 
 /** An open engine. */
 export class RunEngine {
@@ -98,6 +104,34 @@ export class RunEngine {
     return this.#worker.resume(runId, workflow);
   }
 
+  /** A run whose past is another's up to some event, with other results or input; nothing of that past runs again. It
+   *  runs here if this process has its code, else wherever a worker has. @throws FORK_REFUSED, NO_SUCH_EVENT */
+  async fork(runId: string, edits: ForkEdits, who?: string): Promise<ForkedRun> {
+    const events = await this.history(runId);
+    return this.#bearFork(await this.row(runId), planFork(runId, events, edits), { why: "fork", who,
+      input: edits.input });
+  }
+  /** Where these edits would leave the run's history; nothing is made. @throws FORK_REFUSED, NO_SUCH_EVENT */
+  async planFork(runId: string, edits: ForkEdits): Promise<ForkPlan> {
+    return planFork(runId, await this.history(runId), edits);
+  }
+  /** Tries an ended or parked run again, from the call that failed: a fork that takes over its id.
+   *  @throws NOTHING_TO_RETRY */
+  async retry(runId: string, who?: string): Promise<ForkedRun> {
+    const row = await this.row(runId), plan = planRetry(runId, await this.history(runId));
+    const forked = await this.#bearFork(row, plan, { why: "retry", who });
+    if (!TERMINAL_STATES.includes(row.state)) await this.cancel(runId, { reason: `retried as ${forked.runId}` });
+    return forked;
+  }
+
+  /** Asks a run to stop; true = asked, false = it had ended. What nobody runs is ended without its code.
+   *  @throws RUN_NOT_FOUND */
+  async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }): Promise<boolean> {
+    if (!await this.operator.cancel(runId, options)) return false;
+    await this.#worker.endCold(runId);
+    return true;
+  }
+
   /** Waits for the end of a run, wherever it runs. @throws RunError; the RepriseError that parked it */
   async result(runId: string): Promise<unknown> {
     this.#check();
@@ -126,6 +160,8 @@ export class RunEngine {
   list(filter: RunFilter): Promise<readonly RunRow[]> { return this.store.listRuns(filter) }
   /** Every event of a run, large values included. */
   async history(runId: string): Promise<readonly Event[]> { return (await loadHistory(this.store, runId)).events }
+  /** The stored rows of a run from the one that holds event `fromSeq` on; large values stand as references. */
+  rows(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> { return readRows(this.store, runId, fromSeq) }
   logs(runId: string): Promise<readonly LogLine[]> { return this.store.readLogs(runId) }
 
   /** Ends the lease of a worker that was a process of this machine and is gone. True: its runs are free now. */
@@ -148,6 +184,21 @@ export class RunEngine {
       await this.store.close();
     })();
     return this.#closed;
+  }
+
+  async #bearFork(row: RunRow, plan: ForkPlan, how: { readonly why: "fork" | "retry"; readonly who?: string | undefined;
+    readonly input?: Payload | undefined }): Promise<ForkedRun> {
+    this.#check();
+    const { ids, clock } = this.#parts, runId = ids.run(clock.now()), at = this.#worker.now();
+    const spec = this.#parts.workflow(row.workflow), name = runName(ids.random);
+    const { pool, priority, tags, workflow, file, idempotencyKey } = row;
+    const first = forkRow(row.runId, plan, { ...how, name, at });
+    await this.#worker.patience.insist(() => this.store.create({ runId, workflow, name, pool, priority, tags,
+      codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first,
+      ...(file !== null && { file }),
+      ...(how.why === "retry" && idempotencyKey !== null && { idempotencyKey, replace: true }) }));
+    if (spec !== undefined && this.#parts.claims !== "none") await this.#worker.resume(runId, spec);
+    return { runId, name, seqs: plan.seqs };
   }
 
   #insistHistory(runId: string): Promise<readonly Event[]> {

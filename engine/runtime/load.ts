@@ -1,9 +1,10 @@
 /** From stored rows to a history that code can be replayed against. */
 import { RepriseError } from "../core/errors.ts";
-import type { Event, Payload, RunStarted } from "../core/events.ts";
+import type { ChildStarted, Event, Payload, RunStarted } from "../core/events.ts";
 import { isDecision } from "../core/events.ts";
 import { decodeEvents } from "../codec/rows.ts";
 import type { HistoryRow, Store } from "../store/port.ts";
+import { isForkRow, resolveFork } from "./fork.ts";
 
 export interface History {
   readonly events: readonly Event[];
@@ -18,15 +19,24 @@ export const ROW_EVENTS = 1000;
 
 /** Reads a run's whole history, large values included. @throws HISTORY_CORRUPT */
 export async function loadHistory(store: Store, runId: string): Promise<History> {
-  const rows = await store.read(runId, 1);
-  const last = rows.at(-1);
+  const stored = await store.read(runId, 1);
+  const rows = await resolved(store, stored), last = rows.at(-1);
   if (last === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`,
     "List them: reprise runs ls");
   return {
     events: await withLargeValues(store, decodeRows(rows)),
     lastFirstSeq: last.firstSeq,
-    partial: endsInsideTurn(rows),
+    partial: endsInsideTurn(rows, stored[0] !== undefined && isForkRow(stored[0])),
   };
+}
+
+/** Rows of a run from the one that holds `fromSeq`, those of a fork with the events that it shares. */
+export async function readRows(store: Store, runId: string, fromSeq: number): Promise<readonly HistoryRow[]> {
+  return resolved(store, await store.read(runId, fromSeq));
+}
+function resolved(store: Store, rows: readonly HistoryRow[]): Promise<readonly HistoryRow[]> {
+  return Promise.all(rows.map((row) => isForkRow(row)
+    ? resolveFork(row, async (source) => decodeRows(await readRows(store, source, 1))) : row));
 }
 
 function decodeRows(rows: readonly HistoryRow[]): Event[] {
@@ -47,10 +57,11 @@ function decodeRows(rows: readonly HistoryRow[]): Event[] {
 }
 
 /** A full row that ends in a decision may have been cut inside a turn; later rows of decisions say it was not. */
-function endsInsideTurn(rows: readonly HistoryRow[]): boolean {
+function endsInsideTurn(rows: readonly HistoryRow[], forked: boolean): boolean {
   for (let i = rows.length - 1; i >= 0; i--) {
     const row = rows[i];
     if (row === undefined) continue;
+    if (i === 0 && forked) return true; // the shared part ends with a delivery, or anywhere
     const last = decodeEvents(row.firstSeq, row.events).at(-1);
     if (last !== undefined && isDecision(last)) return row.count >= ROW_EVENTS;
     if (row.count > 1) return false;
@@ -100,11 +111,20 @@ export function startOf(events: readonly Event[]): RunStarted {
     "Restore the run from a backup; see reprise db verify.");
 }
 
+const PARKING: ReadonlySet<string> = new Set(["RunParked", "RunUnparked", "RunForked"]);
+const PAUSING: ReadonlySet<string> = new Set(["RunPaused", "RunUnpaused", "RunForked"]);
+
 /** Was the run parked when it was claimed? */
 export function parkedIn(events: readonly Event[]): boolean {
-  return events.findLast((event) => event.type === "RunParked" || event.type === "RunUnparked")?.type === "RunParked";
+  return events.findLast((event) => PARKING.has(event.type))?.type === "RunParked";
 }
 /** Was it paused? */
 export function pausedIn(events: readonly Event[]): boolean {
-  return events.findLast((event) => event.type === "RunPaused" || event.type === "RunUnpaused")?.type === "RunPaused";
+  return events.findLast((event) => PAUSING.has(event.type))?.type === "RunPaused";
+}
+/** Children that a fork has from the run that it comes from. */
+export function inheritedChildren(events: readonly Event[]): readonly ChildStarted[] {
+  const forked = events.findLast((event) => event.type === "RunForked");
+  return forked === undefined ? []
+    : events.flatMap((event) => event.type === "ChildStarted" && event.seq < forked.seq ? [event] : []);
 }

@@ -10,6 +10,7 @@ import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/
 import type { DecisionDraft, Values } from "../replay/calls.ts";
 import { Execution } from "../replay/execution.ts";
 import { siteLine } from "../replay/site.ts";
+import { childIdOf } from "./fork.ts";
 import { afterTurns } from "../replay/turns.ts";
 
 /** What a replay found. */
@@ -25,7 +26,8 @@ export interface Rehearsal {
 }
 
 /** How replay turns values into payloads, everywhere. */
-export const values: Values = { encode: encodeRecorded, decode: decodeValue, hash: inputHash, toRecord: toErrorRecord };
+export const values: Values = { encode: encodeRecorded, decode: decodeValue, hash: inputHash, toRecord: toErrorRecord,
+  childId: childIdOf };
 
 /** The code of `workflow` as it stands after `history`. @throws REPLAY_DIVERGED; HISTORY_CORRUPT */
 export async function replayTo(runId: string, workflow: WorkflowSpec, history: readonly Event[]): Promise<Execution> {

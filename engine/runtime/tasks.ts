@@ -207,6 +207,9 @@ function pastOf(history: readonly Event[]): Map<string, Past> | undefined {
       past.set(event.key, { started: 0, failures: 0, dueAt: undefined, scheduledAt: event.at });
       continue;
     }
+    if (event.type === "RunForked") for (const task of past.values()) {
+      Object.assign(task, { failures: 0, dueAt: undefined, scheduledAt: event.at }); // a retry tries afresh
+    }
     const task = "key" in event ? past.get(event.key) : undefined;
     if (task === undefined) continue;
     if (event.type === "AttemptStarted") { task.started = event.attempt; task.dueAt = undefined }

@@ -1,15 +1,16 @@
 /** One worker: its lease, its claims, the runs that it holds, and the loops that keep them moving. */
 import { RepriseError } from "../core/errors.ts";
-import type { Event } from "../core/events.ts";
+import type { Draft, Event } from "../core/events.ts";
 import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
+import { encodeEvents } from "../codec/rows.ts";
 import type { LogLevel } from "../replay/identity.ts";
-import { StoreError, type Claimed, type LeaseGuard, type NewRun, type Store } from "../store/port.ts";
+import { StoreError, type Claimed, type LeaseGuard, type Mail, type NewRun, type Store } from "../store/port.ts";
 import type { Birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { Driver, type Departure, type DriverHost } from "./driver.ts";
 import type { Ids } from "./ids.ts";
-import { loadHistory, type History } from "./load.ts";
+import { loadHistory, startOf, type History } from "./load.ts";
 import { Logs } from "./logs.ts";
 import { Patience } from "./patience.ts";
 
@@ -146,6 +147,34 @@ export class Worker implements DriverHost {
     });
     this.#own.add(runId); // after the claim: this worker's own poll must not be faster
     return claimed === undefined ? undefined : this.#take(claimed);
+  }
+
+  /** Ends a run that was asked to stop and that nobody runs: one that is scheduled, or parked. Its code is not
+   *  needed. */
+  async endCold(runId: string): Promise<void> {
+    const row = await this.store.run(runId);
+    if (row === undefined || row.owner !== null || !(row.parked !== null || row.state === "scheduled")) return;
+    const letter = (await this.store.mail(runId, row.mailRead)).find(({ kind }) => kind === "cancel");
+    if (letter === undefined) return;
+    const registered = this.#options.claims !== "none"; // a process that only asks has no lease
+    if (!registered) await this.store.register(this.id, this.#leaseMs, this.#options.pools, this.#options.info);
+    const [claimed] = await this.store.claim({ worker: this.id, pools: [row.pool], codeVersion: "", limit: 1,
+      claimId: this.ids.uuid(), runs: [runId], evenIfNotReady: true });
+    if (claimed !== undefined) await this.#endClaimed(claimed, letter);
+    if (!registered) await this.store.retire(this.id);
+  }
+  async #endClaimed({ runId, epoch, head }: Claimed, { n, payload }: Mail): Promise<void> {
+    const { events, lastFirstSeq } = await loadHistory(this.store, runId);
+    const { parent } = startOf(events), at = Math.max(this.now(), events.at(-1)?.at ?? 0);
+    const { reason } = JSON.parse(payload ?? "{}") as { readonly reason?: string }; // written by the operator
+    const why = reason === undefined ? {} : { reason };
+    const drafts: readonly Draft[] = [{ type: "CancelRequested", at, n, ...why },
+      { type: "RunCancelled", at, key: "run:end", by: head + 1, ...why }];
+    const told = parent && { from: runId, runId: parent.id, kind: "child", dedupe: `${runId}/end`,
+      payload: JSON.stringify({ key: parent.key, state: "cancelled", ...why }) };
+    await this.patience.insist(() => this.store.append([{ runId, firstSeq: head + 1, count: 2, epoch,
+      appendId: this.ids.uuid(), events: encodeEvents(drafts), previousSeq: lastFirstSeq }],
+    [{ runId, state: "cancelled", release: true, mailRead: n, parked: null }], told === undefined ? [] : [told]));
   }
 
   /** Frees the runs of workers whose lease has ended. */

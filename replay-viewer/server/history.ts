@@ -61,7 +61,7 @@ export class Histories {
   }
 
   async #extend(runId: string, kept: Kept): Promise<void> {
-    for (const { firstSeq, count, events } of await this.#engine.store.read(runId, kept.head + 1)) {
+    for (const { firstSeq, count, events } of await this.#engine.rows(runId, kept.head + 1)) {
       if (firstSeq !== kept.head + 1) throw corrupt(runId, firstSeq, `the row before ends at ${kept.head}`);
       kept.rows.push({ firstSeq, count, events });
       kept.head = firstSeq + count - 1;

@@ -154,7 +154,7 @@ function acting({ engine, actions, allowActions }: RouteParts): readonly Route[]
     act("cancel", "Ask a run to stop", wire.cancelBody, async (runId, { reason }) => {
       const row = await engine.row(runId);
       const asked = !TERMINAL_STATES.includes(row.state)
-        && await engine.operator.cancel(runId, reason === undefined ? {} : { reason });
+        && await engine.cancel(runId, reason === undefined ? {} : { reason });
       if (!asked) throw new RepriseError("RUN_ENDED", `run '${row.name}' has ended; it cannot be cancelled`,
         `See how: reprise runs inspect ${runId}`);
     }),

@@ -7,6 +7,7 @@ import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
 import { recordRun } from "../../replay-viewer/server/record.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
+import { addAgain } from "./runs-again.ts";
 import { bold, dim, out, outJson, outJsonLine, say, table, when, type Style } from "./output.ts";
 
 const STATES: readonly string[] = ["scheduled", "pending", "running", "waiting", "paused", "cancelling", "parked",
@@ -31,6 +32,7 @@ export function addRuns(program: Command): void {
       async (wanted: string, options: Style & { level?: string }) => {
       await logs(wanted, options);
     });
+  addAgain(runs);
   runs.command("cancel").argument("<run>").description("ask a run to stop").option("--reason <text>").option("--json")
     .action(async (wanted: string, options: Style & { reason?: string }) => { await cancel(wanted, options) });
   runs.command("export").argument("<run>").description("the whole history as one JSON document, or as a page")
@@ -141,7 +143,7 @@ async function logs(wanted: string, options: Style & { level?: string }): Promis
 async function cancel(wanted: string, options: Style & { reason?: string }): Promise<void> {
   await withEngine("none", async (engine) => {
     const row = await cancellable(engine, wanted);
-    await engine.operator.cancel(row.runId, options.reason === undefined ? {} : { reason: options.reason });
+    await engine.cancel(row.runId, options.reason === undefined ? {} : { reason: options.reason });
     if (options.json) outJson({ run: row.runId, asked: true });
     else say(`Asked run '${row.name}' to stop. It ends when a worker has it: npx reprise resume ${row.runId}`);
   });

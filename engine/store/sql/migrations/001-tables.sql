@@ -52,7 +52,7 @@ create index runs_state on runs (state, run_id);
 create table history (
   run_id    text collate "C" not null,
   first_seq integer not null,
-  count     integer not null check (count between 1 and 1000),
+  count     integer not null check (count >= 1),   -- above 1000 only where a fork refers to another run's
   append_id uuid not null,
   epoch     integer not null,
   at        timestamptz not null default clock_timestamp(),
