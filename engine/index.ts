@@ -34,6 +34,7 @@ export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
+export { describeHolder, holderOf, type Holder } from "./directory.ts";
 export { TERMINAL_STATES, StoreError, type LogLine, type RunCount, type RunFilter, type RunRow, type RunState,
   type Store } from "./store/port.ts";
 

@@ -5,7 +5,7 @@ import { consoleObserver } from "./console.ts";
 import { proving } from "./proof.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 import { unfinishedRuns } from "./unfinished.ts";
-import { serveIfAsked, viewerOf, type ServedViewer } from "./viewer.ts";
+import { asksForViewer, serveIfAsked, viewerOf, type ServedViewer } from "./viewer.ts";
 
 /** `script`: opened by itself for a plain script, which adopts only its own runs. */
 export interface DefaultEngine { readonly engine: RunEngine; readonly script: boolean }
@@ -49,6 +49,7 @@ async function openForScript(): Promise<DefaultEngine> {
   const observer = proving(told, async () => (await defaultEngine()).engine, notDeterministic);
   const engine = await openRunEngine({
     database: database.value, workflow: workflowSpec, workflows: workflowNames, observer, claims: "own",
+    serve: asksForViewer(undefined),
   });
   try { viewer = await serveIfAsked(engine, undefined, database.value) } catch (error) {
     await engine.close(0);

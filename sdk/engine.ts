@@ -6,7 +6,7 @@ import { offerDefault, withdrawDefault } from "./default-engine.ts";
 import { runHandle, type RunHandle } from "./handle.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 import { noteCall } from "./start.ts";
-import { serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
+import { asksForViewer, serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
 
 type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions]
@@ -41,7 +41,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const database = options.database ?? databaseSetting().value;
   let viewer: ServedViewer | undefined;
   const engine = await openRunEngine({
-    database, workflow: workflowSpec, workflows: workflowNames,
+    database, workflow: workflowSpec, workflows: workflowNames, serve: asksForViewer(options.viewer),
     observer: consoleObserver((runId, seq) => viewer?.link(runId, seq)), claims: work === false ? "none" : "all",
     ...(typeof work === "object" && work.pool !== undefined && { pools: [work.pool] }),
     ...(typeof work === "object" && work.concurrency !== undefined && { concurrency: work.concurrency }),

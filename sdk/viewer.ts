@@ -32,11 +32,16 @@ const served = new WeakMap<RunEngine, ServedViewer>();
 /** The viewer of an engine, if it has one. */
 export function viewerOf(engine: RunEngine): ServedViewer | undefined { return served.get(engine) }
 
+/** Does a program that asks so serve a viewer? It then lets other processes work on its directory too. */
+export function asksForViewer(asked: boolean | ProgramViewer | undefined): boolean {
+  return asked === undefined ? viewerSetting().value !== "off" : asked !== false;
+}
+
 /** Serves the viewer of a program if it asks for one, or the environment does, and says where. */
 export async function serveIfAsked(engine: RunEngine, asked: boolean | ProgramViewer | undefined,
   database?: string): Promise<ServedViewer | undefined> {
+  if (!asksForViewer(asked)) return undefined;
   const { value } = viewerSetting();
-  if (asked === false || (asked === undefined && value === "off")) return undefined;
   const options = typeof asked === "object" ? asked : /^\d/.test(value) ? { port: Number(value) } : {};
   const viewer = await serveViewer(engine, options, "program", database);
   process.stderr.write(`Viewer: ${viewer.url}\n`);

@@ -87,7 +87,8 @@ describe("reprise server", () => {
     const server = start(folder, [cli, "server", "start", "--port", "0"]);
     const [url] = await server.until(/http:\/\/127\.0\.0\.1:\d+/);
     const status = JSON.parse(reprise(folder, "server", "status", "--json").stdout) as object; // its own format
-    expect(status).toEqual({ origin: url, pid: server.child.pid, by: "server" });
+    expect(status).toMatchObject({ origin: url, pid: server.child.pid, by: "server",
+      holder: { pid: server.child.pid } });
     const stop = start(folder, [cli, "server", "stop"]);
     expect(await server.ended).toBe(0);
     expect(await stop.ended, stop.said()).toBe(0);

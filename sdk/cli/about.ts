@@ -1,6 +1,7 @@
 /** `reprise version`, `config view`, `doctor`: what is installed, what is configured, what is wrong. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { describeHolder, holderOf } from "../../engine/index.ts";
 import { databaseSetting, logLevelSetting, packageRoot, proofSetting, viewerSetting, withoutPassword }
   from "../config.ts";
 import { withEngine } from "./open.ts";
@@ -24,15 +25,25 @@ export function addAbout(program: Command): void {
       else out(Object.entries(about).map(([name, value]) => `${name.padEnd(9)} ${value}`).join("\n"));
   });
   const config = program.command("config").description("what is configured");
-  config.command("view").description("each value and where it came from").option("--json").action((style: Style) => {
-    const database = databaseSetting();
+  config.command("view").description("each value and where it came from").option("--json")
+    .action(async (style: Style) => {
+    const database = databaseSetting(), held = await holderLine();
     const settings = [{ ...database, value: withoutPassword(database.value) }, logLevelSetting(), proofSetting(),
-      viewerSetting()];
+      viewerSetting(), ...held === undefined ? [] : [{ name: "holder", value: held, from: "the database's lock" }]];
     if (style.json) outJson(settings);
     else out(table(["SETTING", "VALUE", "FROM"], settings.map(({ name, value, from }) => [name, value, from])));
   });
   program.command("doctor").description("check that everything a run needs is there").option("--json")
     .action(async (style: Style) => { await doctor(style) });
+}
+
+/** Who holds the configured directory now, and whether he lets others work on it; undefined: nobody, or a server. */
+async function holderLine(): Promise<string | undefined> {
+  const { value } = databaseSetting();
+  const holder = kindOf(value) === "pglite" ? await holderOf(value) : undefined;
+  if (holder === undefined) return undefined;
+  const { socket } = holder;
+  return `${describeHolder(holder)} ${socket === undefined ? "does not serve it" : `serves it at ${socket}`}`;
 }
 
 function kindOf(database: string): string {
@@ -49,6 +60,8 @@ async function doctor(style: Style): Promise<void> {
       detail: `${process.version} (needed: 20.19 or newer)` },
     { what: "package", ok: true, detail: packageRoot() },
   ];
+  const held = await holderLine();
+  if (held !== undefined) findings.push({ what: "holder", ok: true, detail: held });
   let failure: unknown;
   try {
     const seen =

@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const alone = new Promise<void>((resolve) => { process.once("disconnect", () => { resolve() }) });
   const observer = telling(consoleObserver((runId, seq) => viewer?.link(runId, seq)), opened);
   const engine = await openRunEngine({ database: databaseSetting().value, workflow: workflowSpec,
-    workflows: workflowNames, observer, claims: "all" });
+    workflows: workflowNames, observer, claims: "all", serve: true });
   opened.engine = engine;
   void alone.then(() => close(engine, viewer));
   viewer = await serveViewer(engine, { readOnly: task.readOnly, ...(task.port !== undefined && { port: task.port }) },

@@ -9,12 +9,12 @@ import { consoleObserver } from "../console.ts";
 import { definedWorkflows, setLoading, workflowNames, workflowSpec } from "../registry.ts";
 import { loadUserModules } from "../user-modules.ts";
 
-/** Runs `work` with an engine on the configured database, and closes it. */
+/** Runs `work` with an engine on the configured database, and closes it. `serve`: other processes may use it too. */
 export async function withEngine<T>(claims: "all" | "own" | "none",
-  work: (engine: RunEngine) => Promise<T>): Promise<T> {
+  work: (engine: RunEngine) => Promise<T>, serve = false): Promise<T> {
   const engine = await openRunEngine({
     database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(),
-      claims,
+      claims, serve,
   });
   try { return await work(engine) } finally { await engine.close(30_000) }
 }

@@ -1,7 +1,8 @@
 /** The viewer that another process of this machine serves over the same runs: where it is, and how to end it. */
 import { setTimeout as pause } from "node:timers/promises";
-import { RepriseError, type RunRow } from "../../engine/index.ts";
+import { holderOf, RepriseError, type RunRow } from "../../engine/index.ts";
 import type { Served } from "../../replay-viewer/server/state-folder.ts";
+import { databaseSetting } from "../config.ts";
 import { stateFolder } from "../viewer.ts";
 import { findRun, withEngine } from "./open.ts";
 import { out, outJson, say } from "./output.ts";
@@ -12,7 +13,10 @@ const STOP_MS = 40_000, LOOK_MS = 50;
 export async function showStatus(json: boolean): Promise<void> {
   const served = await living();
   const { origin, pid, by } = served;
-  if (json) outJson({ origin, pid, by }); else out(`${origin} is served by ${OWNERS[by]}, process ${pid}`);
+  const folder = databaseSetting().value, holder = /^[a-z]{2,}:/i.test(folder) ? undefined : await holderOf(folder);
+  if (json) { outJson({ origin, pid, by, ...(holder && { holder }) }); return }
+  out(`${origin} is served by ${OWNERS[by]}, process ${pid}`);
+  if (holder?.socket) out(`${folder} is open to scripts and commands through process ${holder.pid}`);
 }
 
 /** `reprise server stop`: asks it to end, and waits until it has. @throws NOT_SERVED, USAGE */

@@ -54,7 +54,7 @@ async function start(options: StartOptions): Promise<void> {
       withdraw(folder);
       await viewer.close();
     }
-  });
+  }, true);
 }
 
 function viewerOptions(options: StartOptions): Omit<ViewerOptions, "engine" | "token"> {
