@@ -2,6 +2,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { openStore } from "../engine/index.ts";
 import { clear, cli, endAll, project, reprise, start, type Talking } from "./talking.ts";
 
 afterEach(endAll);
@@ -90,6 +91,22 @@ describe("beside `reprise server start`", () => {
     expect(ran(folder)).toEqual(["1", "2", "3", "3", "4", "5", "6"]);
     expect(listed(folder)).toHaveLength(1);
   });
+
+  test("a script that is started again long after it was killed resumes its run just so", async () => {
+    const folder = given("long-after");
+    await server(folder);
+    const first = start(folder, ["a.mjs"]);
+    await first.until(/ran 3/);
+    await killed(first);
+    const store = await openStore(join(folder, ".reprise"));
+    await expect.poll(async () => (await store.workers()).filter(({ alive }) => alive), { timeout: 10_000 }).toEqual([]);
+    await store.close();
+    go(folder);
+    const second = start(folder, ["a.mjs"]);
+    await second.until(/Resuming run '[a-z]+-[a-z]+' at event \d+: 2 tasks kept/);
+    await second.until(/result 21/);
+    expect(await second.ended).toBe(0);
+  });
 });
 
 describe("when the server is killed", () => {
@@ -136,6 +153,20 @@ describe("when the server is killed", () => {
     await second.until(/Resuming run '[a-z]+-[a-z]+' at event \d+: 2 tasks kept/);
     await second.until(/result 21/);
     expect(await second.ended).toBe(0);
+    expect(listed(folder)).toMatchObject([{ state: "completed" }]);
+  });
+
+  test("no more than stopped for some seconds, a script waits for it and goes on", async () => {
+    const folder = given("stopped"), holder = await server(folder);
+    const script = start(folder, ["a.mjs"]);
+    await script.until(/ran 3/);
+    holder.child.kill("SIGSTOP");
+    await script.until(/Database - .* does not answer: it said nothing for 5000 ms; trying again/);
+    holder.child.kill("SIGCONT");
+    go(folder);
+    await script.until(/result 21/);
+    expect(await script.ended).toBe(0);
+    expect(ran(folder)).toEqual(ONCE);
     expect(listed(folder)).toMatchObject([{ state: "completed" }]);
   });
 

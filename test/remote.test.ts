@@ -1,16 +1,18 @@
 /** The store behind a local socket: the same contract, and what only a socket can do wrong. */
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { openStore, type Store } from "../engine/index.ts";
 import { withFaults, type FaultPlan } from "../engine/store/faults.ts";
-import { holderOf } from "../engine/store/lock.ts";
+import { holderOf, lockDirectory } from "../engine/store/lock.ts";
 import { openMemoryStore } from "../engine/store/memory.ts";
 import { openRemoteStore } from "../engine/store/remote.ts";
 import { serveStore, type StoreServer } from "../engine/store/remote-server.ts";
+import { socketFor } from "../engine/store/remote-socket.ts";
 import { frame, FrameReader, hello } from "../engine/store/remote-wire.ts";
 import { newRun, storeContract } from "./store-contract.ts";
 
@@ -47,6 +49,50 @@ describe("a served directory", () => {
     expect(Buffer.byteLength(address)).toBeLessThanOrEqual(103);
     await holder.close();
     expect(existsSync(address)).toBe(false);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("is closed to another user, even one who knows the path", async () => {
+    const directory = join(folder, "others"), holder = await openStore(directory, { serve: true });
+    const address = (await holderOf(directory))?.socket ?? "";
+    const tries = 'require("net").connect(process.argv[1]).on("error", (e) => console.log(e.code))' +
+      '.on("connect", () => { console.log("let in"); process.exit() })';
+    const as = (uid: number): string =>
+      execFileSync(process.execPath, ["-e", tries, address], { uid, gid: uid, cwd: "/", encoding: "utf8" }).trim();
+    expect([as(65_534), as(0)]).toEqual(["EACCES", "let in"]);
+    await holder.close();
+  });
+
+  test("lies elsewhere when its folder is another user's, or too long for a socket", async () => {
+    const id = randomUUID().replaceAll("-", ""), before = process.env["XDG_RUNTIME_DIR"];
+    const long = join(folder, "l".repeat(100));
+    try {
+      process.env["XDG_RUNTIME_DIR"] = folder;
+      expect(socketFor(id)).toBe(join(folder, `reprise-${process.getuid?.()}`, `${id}.sock`));
+      process.env["XDG_RUNTIME_DIR"] = long;
+      expect(socketFor(id)).toBe(join(tmpdir(), `reprise-${process.getuid?.()}`, `${id}.sock`));
+      process.env["XDG_RUNTIME_DIR"] = "/proc";
+      expect(socketFor(id), "where no folder can be made").toBe(join(tmpdir(), `reprise-${process.getuid?.()}`,
+        `${id}.sock`));
+    } finally {
+      if (before === undefined) delete process.env["XDG_RUNTIME_DIR"]; else process.env["XDG_RUNTIME_DIR"] = before;
+    }
+  });
+
+  test("is named by its lock file where the system's kernel holds no locks", async () => {
+    const directory = join(folder, "file-lock"), system = Object.getOwnPropertyDescriptor(process, "platform");
+    mkdirSync(directory);
+    try {
+      Object.defineProperty(process, "platform", { ...system, value: "darwin" });
+      const lock = await lockDirectory(directory, true);
+      expect(await holderOf(directory)).toMatchObject({ pid: process.pid, socket: "" });
+      await expect(lockDirectory(directory)).rejects.toMatchObject({ code: "STORE_LOCKED" });
+      lock.announce("/run/there.sock");
+      expect(await holderOf(directory)).toMatchObject({ pid: process.pid, socket: "/run/there.sock" });
+      lock.announce(undefined);
+      expect((await holderOf(directory))?.socket).toBeUndefined();
+      await lock.release();
+      expect(await holderOf(directory)).toBeUndefined();
+    } finally { Object.defineProperty(process, "platform", system ?? {}) }
   });
 
   test("is opened by several processes' stores at once, and each sees what the others write", async () => {
@@ -249,6 +295,26 @@ describe("a client", () => {
     expect(await second.run(run.runId)).toMatchObject({ state: "running", owner: "w-first", ownerAlive: true });
     await second.close();
     await first.close();
+  });
+
+  test("of two, one takes the directory over and the other works through it; then the other way round", async () => {
+    const directory = join(folder, "heirs"), holder = await openStore(directory, { serve: true });
+    const heirs = [await openStore(directory), await openStore(directory)], run = newRun();
+    const answered = async (store: Store): Promise<void> => {
+      while (await store.now().catch(() => undefined) === undefined) {
+        await new Promise((resolve) => { setTimeout(resolve, 50) });
+      }
+    };
+    await heirs[0]?.create(run);
+    await holder.close();
+    await Promise.all(heirs.map(answered));
+    expect(heirs.map(({ kind }) => kind).sort()).toEqual(["pglite", "remote"]);
+    const [first, second] = [...heirs].sort((a, b) => a.kind < b.kind ? -1 : 1);
+    await first?.close();
+    if (second !== undefined) await answered(second);
+    expect(second?.kind).toBe("pglite");
+    expect((await second?.run(run.runId))?.runId).toBe(run.runId);
+    await second?.close();
   });
 
   test("waits for a plain script that holds the directory now, and says who it is", async () => {

@@ -164,10 +164,11 @@ export class RunEngine {
   rows(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> { return readRows(this.store, runId, fromSeq) }
   logs(runId: string): Promise<readonly LogLine[]> { return this.store.readLogs(runId) }
 
-  /** Ends the lease of a worker that was a process of this machine and is gone. True: its runs are free now. */
+  /** Frees the runs of a worker whose lease is over, or that was a process of this machine and is gone. False: it
+   *  lives. */
   async buryDead(worker: string): Promise<boolean> {
     const known = (await this.store.workers()).find((one) => one.worker === worker);
-    if (known === undefined || !hasEnded(known.info)) return false;
+    if (known?.alive === true && !hasEnded(known.info)) return false;
     await this.store.retire(worker);
     await this.#worker.sweep();
     return true;

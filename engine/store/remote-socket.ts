@@ -1,8 +1,7 @@
 /** Where the socket of a served directory lies: in a folder of this user's that nobody else may enter. */
-import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { StoreError } from "./port.ts";
 
 /** The shortest limit of a socket's path is that of macOS: 104 bytes with its end. */
 const LONGEST = 103;
@@ -10,8 +9,7 @@ const LONGEST = 103;
 /** A container's user may have a number and no name. */
 const me = (): number => process.getuid?.() ?? 0;
 
-/** The socket for the directory with this id (lock.ts). What a dead process left there is removed: hold the lock.
- *  @throws STORE_OPEN_FAILED */
+/** The socket for the directory with this id (lock.ts). What a dead process left there is removed: hold the lock. */
 export function socketFor(id: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\reprise-${id}-store`;
   const roots = [process.env["XDG_RUNTIME_DIR"], tmpdir(), "/tmp"].filter((root) => root !== undefined && root !== "");
@@ -21,14 +19,14 @@ export function socketFor(id: string): string {
     rmSync(path, { force: true });
     return path;
   }
-  throw new StoreError("STORE_OPEN_FAILED", `no folder for a local socket: tried reprise-${me()} in ` +
-    `${roots.join(", ")}; each is missing, too long, or another user's`, "none");
+  // A stranger has made folders of our name: one that nobody can guess. The lock tells where it is.
+  return join(mkdtempSync("/tmp/reprise-"), "store.sock");
 }
 
 /** Makes the folder, or makes sure that it is ours alone. */
 function makePrivate(folder: string): boolean {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 }); // `recursive` never ends in a folder like /proc
     if (!isOurs(folder) || !lstatSync(folder).isDirectory()) return false;
     chmodSync(folder, 0o700);
     return true;

@@ -9,7 +9,7 @@ import { openRunEngine } from "reprise/engine";
 import { sleep, task, taskContext, workflow, withTimeout } from "reprise";
 import { workflowNames, workflowSpec } from "../../dist/sdk/registry.js";
 
-const { DATABASE, LEDGER, LEASE_MS, CONCURRENCY, START } = process.env;
+const { DATABASE, LEDGER, LEASE_MS, CONCURRENCY, START, SERVE } = process.env;
 
 /** Runs, and says so before anybody may record it. */
 async function ran() {
@@ -51,7 +51,7 @@ workflow("blocking", async (ms) => { await block(ms); await step(1); return "don
 workflow("endless", async () => { for (let i = 0; ; i++) await step(i) });
 
 const engine = await openRunEngine({
-  database: DATABASE, workflow: workflowSpec, workflows: workflowNames, claims: "all",
+  database: DATABASE, workflow: workflowSpec, workflows: workflowNames, claims: "all", serve: SERVE === "1",
   concurrency: Number(CONCURRENCY ?? 100), ...(LEASE_MS && { leaseMs: Number(LEASE_MS) }),
   observer: { events: () => undefined, line: () => undefined,
     outage: (error) => { if (error) process.stderr.write(`${error.message}\n`) } },
