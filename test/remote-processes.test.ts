@@ -99,7 +99,8 @@ describe("beside `reprise server start`", () => {
     await first.until(/ran 3/);
     await killed(first);
     const store = await openStore(join(folder, ".reprise"));
-    await expect.poll(async () => (await store.workers()).filter(({ alive }) => alive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(async () => (await store.workers()).filter(({ alive }) => alive), { timeout: 10_000 })
+      .toEqual([]);
     await store.close();
     go(folder);
     const second = start(folder, ["a.mjs"]);
