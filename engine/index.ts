@@ -13,7 +13,8 @@ import { patchGlobals } from "./replay/globals.ts";
 export { Cancelled, NonRetryable, RepriseError, RunError, TaskError, TimedOut } from "./core/errors.ts";
 export { exponential, RetryAfter, type Backoff, type RetryDelay } from "./core/retry.ts";
 export { formatMs, toMs, type Duration } from "./core/duration.ts";
-export { isTerminal, type ClosePolicy, type Event, type Payload, type Shown } from "./core/events.ts";
+export { isDecision, isDelivery, isTerminal, type ClosePolicy, type Event, type Payload, type Shown }
+  from "./core/events.ts";
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";
@@ -25,7 +26,8 @@ export { fromErrorRecord } from "./codec/error-record.ts";
 export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type TaskFrame, type WorkflowFrame }
   from "./replay/identity.ts";
 export { Scope } from "./replay/scope.ts";
-export { callSite, codeFrame } from "./replay/site.ts";
+export { stopAtMoments, type Moment } from "./replay/moment.ts";
+export { callSite, codeFrame, isUsersScript, siteAt } from "./replay/site.ts";
 export { originals } from "./replay/globals.ts";
 export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
 export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";

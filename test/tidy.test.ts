@@ -19,8 +19,8 @@ const around = under(/\.(ts|mjs)$/, "test", "bench", "examples");
 const sql = under(/\.sql$/, "engine/store/sql");
 
 /** The rooms, top down. A file belongs to the first that its path begins with. */
-const ROOMS = ["sdk/cli", "sdk", "replay-viewer/server", "replay-viewer/web", "replay-viewer/model", "engine/runtime",
-  "engine/store",
+const ROOMS = ["sdk/cli", "sdk/debug", "sdk", "replay-viewer/server", "replay-viewer/web", "replay-viewer/model",
+  "engine/runtime", "engine/store",
   "engine/replay", "engine/codec", "engine/core", "engine"] as const;
 type Room = (typeof ROOMS)[number];
 const roomOf = (path: string): Room | undefined => ROOMS.find((room) => path.startsWith(`${room}/`));
@@ -38,7 +38,8 @@ const MAY: { readonly [R in Room]: { readonly rooms: readonly Room[]; readonly p
     packages: ["preact", "@preact/signals", "microdiff", "superjson"] },
   "replay-viewer/server": { rooms: ["engine", "replay-viewer/model"],
     packages: ["ws", "zod", "hono", "@hono/node-server"] },
-  "sdk/cli": { rooms: ["sdk", "engine", "replay-viewer/server"], packages: ["commander"] },
+  "sdk/debug": { rooms: ["sdk", "engine"], packages: ["acorn"] },
+  "sdk/cli": { rooms: ["sdk", "sdk/debug", "engine", "replay-viewer/server"], packages: ["commander"] },
 };
 
 interface Import { readonly from: string; readonly to: string; readonly dynamic: boolean; readonly type: boolean }

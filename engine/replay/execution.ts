@@ -17,6 +17,7 @@ import { dangling, foreignAwait, notReadOnly } from "./faults.ts";
 import { inFrame, outsideFrames } from "./identity.ts";
 import { kernel, type OpenTurn } from "./kernel.ts";
 import { Messages } from "./messages.ts";
+import { deciding, delivering } from "./moment.ts";
 import { Recorded } from "./recorded.ts";
 import { Scope, type OpenCall } from "./scope.ts";
 import { callSite } from "./site.ts";
@@ -66,6 +67,7 @@ export class Execution implements Caller {
           begun = true;
           this.#turn = turn;
           this.at = event.seq;
+          delivering(event.seq);
           this.#accept(event, value);
           return true;
         }
@@ -220,6 +222,7 @@ export class Execution implements Caller {
     if (this.#turn === undefined) throw new Error(`corrupt turn: ${decision.type} decided outside one`);
     // The caller made the object for this call alone: it is filled in place, a copy of it costs 1 us.
     const full: DecisionDraft & { site?: string } = Object.assign(decision, { by: this.at, at: this.#turn.now });
+    deciding(full);
     if (this.#recorded.match(full)) return;
     const site = skip === undefined ? undefined : callSite(skip);
     if (site !== undefined) full.site = site;

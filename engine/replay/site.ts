@@ -42,15 +42,30 @@ function framesOf(_error: Error, frames: NodeJS.CallSite[]): NodeJS.CallSite[] {
 
 function siteOf(frame: NodeJS.CallSite): string | undefined {
   const script = frame.getScriptNameOrSourceURL() ?? frame.getFileName();
-  if (!script || script.startsWith("node:")) return undefined;
+  if (!script) return undefined;
   const line = frame.getLineNumber() ?? 0, column = frame.getColumnNumber() ?? 0;
   const place = `${script}:${line}:${column}`;
   if (known.has(place)) return known.get(place);
-  const path = script.startsWith("file:") ? fileURLToPath(script.replace(/\?.*$/, "")) : script;
-  const mine = OWN.some((room) => path.startsWith(room)) || path.includes(`${sep}node_modules${sep}`);
-  const site = mine ? undefined : described(path, script, line, column, frame.getFunctionName());
+  const site = siteAt(script, line, column, frame.getFunctionName());
   known.set(place, site);
   return site;
+}
+
+/** A place in a loaded script, lines and columns from 1, as a site; undefined where the script is not the user's. */
+export function siteAt(script: string, line: number, column: number, fn: string | null): string | undefined {
+  return isUsersScript(script) ? described(pathOf(script), script, line, column, fn) : undefined;
+}
+
+/** Is this script neither node's, nor a package's, nor ours? */
+export function isUsersScript(script: string): boolean {
+  if (script === "" || script.startsWith("node:")) return false;
+  const path = pathOf(script);
+  return !OWN.some((room) => path.startsWith(room)) && !path.includes(`${sep}node_modules${sep}`);
+}
+
+/** A script's file; loaders may have put a query behind it. */
+function pathOf(script: string): string {
+  return script.startsWith("file:") ? fileURLToPath(script.replace(/\?.*$/, "")) : script;
 }
 
 function described(path: string, script: string, line: number, column: number, fn: string | null): string {

@@ -1,19 +1,21 @@
 /** `reprise replay <run|file>` and `reprise check`: does the code on disk still match what was recorded? */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { rehearse, RepriseError, type Event, type RunEngine, type RunRow } from "../../engine/index.ts";
+import { rehearse, RepriseError, type Event, type RunEngine } from "../../engine/index.ts";
+import { readExport } from "./exported.ts";
+import { asksDebugger, debugOptions, debugRun, type DebugOptions } from "./locals.ts";
 import { codeOf, findRun, hasEnded, loadFile, withEngine } from "./open.ts";
 import { out, outJson, say, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
 
 /** `reprise replay` and `reprise check`. */
 export function addReplay(program: Command): void {
-  program.command("replay").argument("<run|file>", "a run, or an exported history").argument("[files...]",
-    "files with the workflow")
+  debugOptions(program.command("replay").argument("<run|file>", "a run, or an exported history")
+    .argument("[files...]", "files with the workflow")
     .description("replay a run against the code on disk, with no effect on anything")
-    .option("--check", "only the verdict, as exit code 0 or 3").option("--json")
-    .action(async (wanted: string, files: string[], options: Style & { check?: boolean }) =>
-      { await replay(wanted, files, options) });
+    .option("--check", "only the verdict, as exit code 0 or 3").option("--json"))
+    .action(async (wanted: string, files: string[], options: DebugOptions & { check?: boolean }) =>
+      { await (asksDebugger(options) ? debugRun : replay)(wanted, files, options) });
   program.command("check").argument("[files...]", "files with the workflows")
     .description("replay every open run, and a sample of ended ones, against the code on disk")
     .option("--workflow <name>").option("--sample <n>", "ended runs to replay too", wholeNumber, 20).option("--json")
@@ -50,14 +52,7 @@ interface Recorded {
 }
 
 async function fromFile(path: string, files: readonly string[]): Promise<Recorded> {
-  let document: { readonly format?: string; readonly run?: RunRow; readonly events?: readonly Event[] };
-  try { document = JSON.parse(readFileSync(path, "utf8")) } catch (error) {
-    throw new RepriseError("USAGE", `${path} is not JSON: ${String(error)}`, "Give what `reprise runs export` wrote.");
-  }
-  const { format, run, events } = document;
-  if (format !== "reprise/history/1" || run === undefined || events === undefined) {
-    throw new RepriseError("USAGE", `${path} is not an exported history`, "Give what `reprise runs export` wrote.");
-  }
+  const { run, events } = readExport(path);
   return { runId: run.runId, name: run.name, workflow: await codeOf(run, files), events };
 }
 

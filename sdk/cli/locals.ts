@@ -1,0 +1,125 @@
+/** `reprise replay <run> --at N --locals`: variables of a past run in the terminal; `--watch`, `--log-point`,
+ *  `--inspect`. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { InvalidArgumentError, type Command } from "commander";
+import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
+import { packageRoot } from "../config.ts";
+import type { Locals, LogPoint, ReplayedRun, RunDebugger, SeenFrame, Watched } from "../debug/host.ts";
+import { readExport } from "./exported.ts";
+import { findRun, userFile, withEngine } from "./open.ts";
+import { bold, dim, out, outJson, say, type Style } from "./output.ts";
+import { wholeNumber } from "./numbers.ts";
+
+/** What `reprise replay` takes for debugging. */
+export interface DebugOptions extends Style {
+  at?: number; locals?: boolean; watch?: readonly string[]; logPoint?: readonly LogPoint[]; inspect?: boolean;
+}
+
+/** Puts the options on the command. */
+export function debugOptions(command: Command): Command {
+  return command
+    .option("--at <seq>", "the event to look at; default the last", wholeNumber)
+    .option("--locals", "print the frames of your code at that event, with their variables")
+    .option("--watch <expression>", "evaluate it there; may be given again", collect)
+    .option("--log-point <file:line=expression>", "print it whenever the code passes; may be given again", logPoint)
+    .option("--inspect", "open the replay for Chrome DevTools or VS Code, and stop at that event");
+}
+/** Do these options ask for a debugger? */
+export function asksDebugger(options: DebugOptions): boolean {
+  return options.at !== undefined || options.locals === true || options.watch !== undefined
+    || options.logPoint !== undefined || options.inspect === true;
+}
+
+function collect(text: string, before: readonly string[] = []): readonly string[] { return [...before, text] }
+function logPoint(text: string, before: readonly LogPoint[] = []): readonly LogPoint[] {
+  const [, file, line, expression] = /^(.+?):(\d+)=([\s\S]+)$/.exec(text) ?? [];
+  if (file === undefined || expression === undefined) throw new InvalidArgumentError(
+    "Write it as file.ts:12=order.total");
+  return [...before, { file, line: Number(line), expression }];
+}
+
+/** Replays a run under a debugger and prints what was asked for. */
+export async function debugRun(wanted: string, files: readonly string[], options: DebugOptions): Promise<void> {
+  const { run, events } = existsSync(wanted) ? readExport(wanted) : await stored(wanted);
+  const replayed: ReplayedRun = { runId: run.runId, workflow: run.workflow, codeVersion: run.codeVersion, events,
+    files: filesOf(run, files) };
+  const at = options.at ?? events.length;
+  if (at > events.length) throw new RepriseError("NO_SUCH_EVENT",
+    `the run has the events 1 to ${events.length}, not ${at}`, "Give a seq in that range.");
+  if (options.inspect === true) {
+    const { inspectRun } = await import("../debug/inspect.ts");
+    await inspectRun(replayed, options.at);
+    return;
+  }
+  const { openDebugger } = await import("../debug/host.ts");
+  const host = openDebugger();
+  try { await print(host, run, replayed, at, options) } finally { await host.close() }
+}
+
+async function stored(wanted: string): Promise<{ readonly run: RunRow; readonly events: readonly Event[] }> {
+  return withEngine("none", async (engine) => {
+    const run = await findRun(engine, wanted);
+    return { run, events: await engine.history(run.runId) };
+  });
+}
+
+/** Named files, else the one that the run recorded. @throws WORKFLOW_NOT_LOADED, FILE_NOT_FOUND */
+function filesOf(run: RunRow, files: readonly string[]): readonly string[] {
+  if (files.length > 0) return files.map(userFile);
+  const path = run.file === null ? undefined : resolve(packageRoot(), run.file);
+  if (path !== undefined && existsSync(path)) return [userFile(path)];
+  throw new RepriseError("WORKFLOW_NOT_LOADED", `run '${run.name}' is of workflow '${run.workflow}', whose file is ` +
+    `not here (recorded: ${run.file ?? "unknown"})`, "Name its file on the command line.");
+}
+
+async function print(host: RunDebugger, run: RunRow, replayed: ReplayedRun, at: number,
+  options: DebugOptions): Promise<void> {
+  const query = { runId: run.runId, head: replayed.events.length }, give = (): Promise<ReplayedRun> =>
+    Promise.resolve(replayed);
+  const { watch: watches = [], logPoint: points = [] } = options;
+  const asked = options.locals === true || watches.length > 0 || points.length === 0;
+  const locals = asked ? await host.locals({ ...query, at, watches }, give) : undefined;
+  const passes = points.length === 0 ? undefined : await host.logPoints({ ...query, points }, give);
+  if (options.json === true) outJson({ run: run.runId, ...locals, ...passes });
+  else {
+    const { inLine } = await import("../debug/host.ts");
+    const worded = ({ expression, value, refused }: Watched): string =>
+      `${expression} = ${value === undefined ? `refused: ${refused ?? "it has no value"}` : inLine(value, 400)}`;
+    if (locals !== undefined) out(inWords(locals, run, replayed.events, inLine));
+    for (const one of locals?.watches ?? []) out(`watch  ${worded(one)}`);
+    for (const { after, site, watched } of passes?.hits ?? []) out(`after event ${after}  ${site}  ${worded(watched)}`);
+    if (passes?.hits.length === 0) say("The code passed none of the log points.");
+  }
+  if (passes?.diverged === undefined) return;
+  throw new RepriseError("REPLAY_DIVERGED", `the code on disk diverged from run '${run.name}' at event ` +
+    `${passes.diverged.at}; log points were printed up to there\n${passes.diverged.diff}`,
+    "Put the version of the code back that ran.");
+}
+
+function inWords(locals: Locals, run: RunRow, events: readonly Event[],
+  inLine: typeof import("../debug/host.ts").inLine): string {
+  const { at, moment, standing, previous, next } = locals, shown = events[moment - 1];
+  const named = (event: Event | undefined): string => event === undefined ? "" : event.type
+    + ("key" in event && event.key !== undefined ? ` ${event.key}` : "");
+  const where = standing === "here" ? ""
+    : `\n${standing === "waiting" ? "The code waits at" : "The code was last at"} event ${moment}, ${named(shown)}:`;
+  const steps = [previous && `before: --at ${previous}`, next && `after: --at ${next}`].filter(Boolean).join(", ");
+  const lines = [`Run '${run.name}' at event ${at}, ${named(events[at - 1])}${steps === "" ? "" : dim(`  (${steps})`)}`
+    + where];
+  if (locals.otherVersion) lines.push("The code on disk is another version than the one that ran; the history fits " +
+    "both, but lines and names are those of today.");
+  if (locals.frames.length === 0) lines.push("None of your functions was on the stack there.");
+  for (const frame of locals.frames) lines.push("", ...frameLines(frame, inLine));
+  return `${lines.join("\n")}${locals.frames.length === 0 ? "" : "\n"}`;
+}
+
+function frameLines(frame: SeenFrame, inLine: typeof import("../debug/host.ts").inLine): readonly string[] {
+  const [place = "", fn = "(function)"] = frame.site.split(" ", 2);
+  const late = frame.asOf === undefined ? "" : dim(`  suspended; as it was at event ${frame.asOf}`);
+  const variables = frame.scopes.flatMap(({ kind, variables: found }) => found.map(([name, value]) =>
+    ({ name, text: inLine(value), from: kind === "closure" || kind === "module" ? dim(`  ${kind}`) : "" })));
+  const width = Math.min(24, Math.max(0, ...variables.map(({ name }) => name.length)));
+  return [`${bold(fn)}  ${place}${late}`, ...frame.code === undefined ? [] : [dim(`    ${frame.code}`)],
+    ...variables.map(({ name, text, from }) => `  ${name.padEnd(width)}  ${text}${from}`)];
+}
