@@ -1,7 +1,7 @@
 /** The replay viewer inside a program: served over the program's own engine, for as long as that is open. */
 import { join } from "node:path";
 import { RepriseError, TERMINAL_STATES, type RunEngine } from "../engine/index.ts";
-import type { Viewer } from "../replay-viewer/server/viewer.ts";
+import type { RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
 import { databaseSetting, packageRoot, viewerSetting } from "./config.ts";
 import { workflowSpec } from "./registry.ts";
 import { continueRun } from "./resume.ts";
@@ -49,14 +49,15 @@ export async function serveIfAsked(engine: RunEngine, asked: boolean | ProgramVi
 }
 
 /** Serves the viewer over an engine. It never keeps the process alive. @throws PORT_TAKEN for a port that was named */
-export async function serveViewer(engine: RunEngine, options: ProgramViewer, by: ServedBy,
-  database = databaseSetting().value): Promise<ServedViewer> {
+export async function serveViewer(engine: RunEngine, options: ProgramViewer & { readonly debug?: RunDebug },
+  by: ServedBy, database = databaseSetting().value): Promise<ServedViewer> {
   // Loaded when it is wanted: a script that serves no viewer does not pay for it.
   const [{ openViewer }, { announce, keptToken, withdraw }] = await Promise.all([
     import("../replay-viewer/server/viewer.ts"), import("../replay-viewer/server/state-folder.ts")]);
   const folder = stateFolder(database), token = keptToken(folder);
   const open = (port: number): Promise<Viewer> => openViewer({ engine, token, port, holdsProcess: false,
-    allowActions: options.readOnly !== true, actions: { resume: (runId) => resumeHere(engine, runId) } });
+    allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }),
+    actions: { resume: (runId) => resumeHere(engine, runId) } });
   const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);
     throw error;

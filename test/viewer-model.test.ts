@@ -13,6 +13,7 @@ import { density } from "../replay-viewer/model/density.ts";
 import { resolveFocus } from "../replay-viewer/model/focus.ts";
 import { graphOf } from "../replay-viewer/model/graph.ts";
 import { historyOf } from "../replay-viewer/model/history.ts";
+import { parseLogPoint, shownFrame, type Seen, type Way } from "../replay-viewer/model/locals.ts";
 import { shownPayload } from "../replay-viewer/model/payload.ts";
 import { forkPlan } from "../replay-viewer/model/plan.ts";
 import { PLACE, recordingPage } from "../replay-viewer/model/recording.ts";
@@ -316,6 +317,34 @@ describe("a recording", () => {
       events: eventsOf([{ ...started, name: "</script><script>alert(1)" } as Draft]) });
     expect(page.match(/<script/g)).toHaveLength(1);
     expect(page).toContain("\\u003c/script>\\u003cscript>alert(1)");
+  });
+});
+
+describe("the variables of a frame", () => {
+  const leaf = (text: string): Seen => ({ kind: "number", text });
+  test("are a tree; what was not copied is asked for, and takes its place when it is there", () => {
+    const asked: Way[] = [], known = new Map<string, Seen>();
+    const openings = { ask: (way: Way) => { asked.push(way) }, known: (way: Way) => known.get(JSON.stringify(way)) };
+    const frame = { site: "a.ts:1:1 f", scopes: [{ kind: "local", variables: [
+      ["list", { kind: "array", text: "", size: 3, parts: [["0", leaf("1")]] }],
+      ["deep", { kind: "object", text: "Box", size: 1, parts: [["in", { kind: "map", text: "Map(1)", size: 1 }]] }],
+    ] as const }] };
+    const drawn = (): string => preview(shownFrame(frame, openings), 200);
+    expect(drawn()).toBe("{ list: [1, ], deep: Box { in: Map(1) } }");
+    const tree = shownFrame(frame, openings);
+    at(tree, ".deep.in")?.ask?.now();
+    tree.parts?.()[0]?.value.parts?.()[1]?.value.ask?.now();
+    expect(asked).toEqual([{ name: "deep", path: [0], from: 0 }, { name: "list", path: [], from: 1 }]);
+    known.set(JSON.stringify(asked[0]), { kind: "map", text: "Map(1)", size: 1, parts: [["k", leaf("7")]] });
+    known.set(JSON.stringify(asked[1]), { kind: "array", text: "", size: 3, from: 1,
+      parts: [["1", leaf("2")], ["2", leaf("3")]] });
+    expect(drawn()).toBe("{ list: [1, 2, 3], deep: Box { in: Map(1) { k => 7 } } }");
+  });
+
+  test("can be printed at a line, if file, line and expression are named", () => {
+    expect(parseLogPoint("src/a.ts:12 = x === 1 ? 'a=b' : c ")).toEqual({ file: "src/a.ts", line: 12,
+      expression: "x === 1 ? 'a=b' : c" });
+    expect([parseLogPoint("a.ts=x"), parseLogPoint("a.ts:3"), parseLogPoint(":3=x")]).toEqual(Array(3).fill(undefined));
   });
 });
 

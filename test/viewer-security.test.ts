@@ -25,7 +25,7 @@ const TOKENS: readonly AccessToken[] = [
   { id: "reader", token: word("read"), scopes: ["read"] }, { id: "actor", token: word("act"), scopes: ["act"] },
   { id: "owner", token: word("admin"), scopes: ["admin"] }, { id: "nobody", token: word("none"), scopes: [] },
   { id: "late", token: word("late"), scopes: ["admin"], expiresAt: 1 },
-];
+  { id: "debugger", token: word("debug"), scopes: ["debug"] }];
 let engine: RunEngine, viewer: Viewer;
 
 beforeEach(async () => {
@@ -77,14 +77,14 @@ describe("every route", () => {
   test("lets in who has its scope, and nobody else", async () => {
     const run = await workflow("scoped", async () => "x").start();
     await run.result();
-    const operation = z.looseObject({ "x-scope": z.enum(["read", "act"]).optional() });
+    const operation = z.looseObject({ "x-scope": z.enum(["read", "act", "debug"]).optional() });
     const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), operation)) })
       .parse(JSON.parse((await send("/api/v1/openapi.json")).text));
     const table: string[] = [];
     for (const [pattern, methods] of Object.entries(paths)) for (const [method, route] of Object.entries(methods)) {
       const path = pattern.replace("{id}", run.id).replace("{hash}", "00"), scope = route["x-scope"];
       for (const [token, may] of [["", []], [word("wrong"), []], [word("late"), []], [word("none"), []],
-        [word("read"), ["read"]], [word("act"), ["act"]], [word("admin"), ["read", "act"]]] as const) {
+        ...["read", "act", "debug"].map((name) => [word(name), [name]] as const), [word("admin"), [scope]]] as const) {
         const answer = await send(path, { method: method.toUpperCase(), token,
           ...(method === "post" && { body: "{}" }) });
         const refused = answer.status === 401 || answer.status === 403;
@@ -94,7 +94,7 @@ describe("every route", () => {
       }
     }
     expect(table).toEqual([]);
-    expect(Object.keys(paths)).toHaveLength(15);
+    expect(Object.keys(paths)).toHaveLength(17);
     expect((await send("/api/v1/runs", { method: "DELETE", token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing", { token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing")).status).toBe(404);

@@ -18,6 +18,8 @@ export interface Shown {
   readonly parts?: () => readonly Part[];
   /** Two nodes with the same source (by identity) are equal, unseen. */
   readonly source?: unknown;
+  /** More of it can be asked for. */
+  readonly ask?: { readonly word: string; readonly now: () => void };
   /** A large value kept apart: where to get it. */
   readonly ref?: { readonly hash: string; readonly bytes: number };
 }

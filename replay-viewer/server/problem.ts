@@ -12,6 +12,8 @@ const REFUSALS = [
   { code: "SCOPE_MISSING", status: 403, hint: "Use a token that has this scope." },
   { code: "ACTIONS_OFF", status: 403,
     hint: "Start the server without --read-only, or use the command line: reprise runs --help" },
+  { code: "DEBUG_OFF", status: 403,
+    hint: "Start it with --allow-debug, use `reprise dev`, or the command line: reprise replay <run> --locals" },
   { code: "TOO_MANY_REQUESTS", status: 429, hint: "Wait as long as the header Retry-After says." },
   { code: "REQUEST_TOO_LARGE", status: 413, hint: "Send less: 1 MiB of body, 8 KiB of headers." },
   { code: "REQUEST_INVALID", status: 400, hint: "See /api/v1/openapi.json for what is accepted." },
@@ -46,7 +48,8 @@ export interface Problem {
 const STATUSES: { readonly [code: string]: number } = {
   RUN_NOT_FOUND: 404, RUN_ENDED: 409, RUN_EXISTS: 409, NOT_YET: 501, INPUT_INVALID: 422, INVALID_OPTION: 400,
   INVALID_DURATION: 400, NO_SUCH_EVENT: 404, WORKFLOW_NOT_LOADED: 409, ENGINE_CLOSED: 503, STORE_UNAVAILABLE: 503,
-  STORE_LOCKED: 503, STORE_READ_ONLY: 503, DISK_FULL: 503,
+  REPLAY_DIVERGED: 409, NO_CODE_AT_LINE: 422,
+  DEBUG_FAILED: 502, REPLAY_STUCK: 504, STORE_LOCKED: 503, STORE_READ_ONLY: 503, DISK_FULL: 503,
 };
 
 /**

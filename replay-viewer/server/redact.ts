@@ -78,7 +78,7 @@ export class Redactor {
     const changed: { [key: string]: unknown } = {};
     let some = false;
     for (const [key, inner] of Object.entries(value)) {
-      const clean = this.#hides(key, inner) ? REDACTED : this.json(inner, depth + 1);
+      const clean = this.hides(key, inner) ? REDACTED : this.json(inner, depth + 1);
       // Never by assignment: a key `__proto__` would set the prototype.
       Object.defineProperty(changed, key, { value: clean, enumerable: true, writable: true, configurable: true });
       some ||= clean !== inner;
@@ -87,7 +87,7 @@ export class Redactor {
   }
 
   /** Is this value a secret because of the key that it stands under? Truth values and counts tell nothing. */
-  #hides(key: string, value: unknown): boolean {
+  hides(key: string, value: unknown): boolean {
     if (value === undefined || value === null || value === "" || typeof value === "boolean") return false;
     return this.#isSecret(key) && !(typeof value === "number" && isCountName(key));
   }
@@ -96,7 +96,7 @@ export class Redactor {
   #isEntry(items: readonly unknown[]): boolean {
     const [key] = items;
     return items.length === 2 && typeof key === "string" && key.length <= 64 && !key.includes(" ")
-      && this.#hides(key, items[1]);
+      && this.hides(key, items[1]);
   }
 
   #isSecret(key: string): boolean {
@@ -152,7 +152,7 @@ export class Redactor {
     seen.add(value);
     if (value instanceof Map) {
       for (const [key, inner] of [...value]) {
-        value.set(key, typeof key === "string" && this.#hides(key, inner) ? REDACTED : this.#live(inner, seen));
+        value.set(key, typeof key === "string" && this.hides(key, inner) ? REDACTED : this.#live(inner, seen));
       }
       return value;
     }
@@ -176,7 +176,7 @@ export class Redactor {
       const own = Object.getOwnPropertyDescriptor(value, name);
       if (own === undefined || !("value" in own)) continue;
       const inner: unknown = own.value;
-      const clean = this.#hides(name, inner) ? REDACTED : this.#live(inner, seen);
+      const clean = this.hides(name, inner) ? REDACTED : this.#live(inner, seen);
       if (clean !== inner) Object.defineProperty(value, name, { ...own, value: clean });
     }
   }

@@ -1,6 +1,7 @@
 /** Every route of the API: the table from which requests are dispatched and checked, and openapi.json is written. */
 import { z } from "zod";
 import { RepriseError, TERMINAL_STATES, type Clock, type RunEngine } from "../../engine/index.ts";
+import { offeredDebug, SeenRedactor, type RunDebug } from "./debug.ts";
 import type { Histories } from "./history.ts";
 import { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
@@ -10,6 +11,7 @@ import { listRuns } from "./run-list.ts";
 import type { StoreClock } from "./store-clock.ts";
 import type { Scope } from "./tokens.ts";
 import * as wire from "./wire.ts";
+import * as wireDebug from "./wire-debug.ts";
 
 /** What an engine can do with a run beyond cancelling it; what is missing answers 501 NOT_YET. */
 export interface RunActions {
@@ -33,6 +35,7 @@ export interface RouteParts {
   readonly storeClock: StoreClock;
   readonly actions: RunActions;
   readonly allowActions: boolean;
+  readonly debug: RunDebug | undefined;
   readonly version: string;
 }
 
@@ -88,7 +91,7 @@ function checked(schema: z.ZodType, value: unknown, where: string): unknown {
 
 /** The whole table. */
 export function routesOf(parts: RouteParts): readonly Route[] {
-  const table: Route[] = [...reading(parts), ...acting(parts)];
+  const table: Route[] = [...reading(parts), ...acting(parts), ...debugging(parts)];
   const metrics = new Metrics(parts.engine, parts.clock);
   const about = { params: wire.nothing, query: wire.nothing, body: undefined };
   table.push(route({ path: "/health", scope: undefined, summary: "Is the server up?", answer: wire.healthAnswer,
@@ -170,6 +173,25 @@ function acting({ engine, actions, allowActions }: RouteParts): readonly Route[]
     act("fork", "A new run that shares this one's beginning", wire.forkBody, (runId, { at, edit, input }) =>
       offered(actions.fork, "fork", "start a new run").call(actions, runId,
         { at, ...(edit !== undefined && { edit }), ...(input !== undefined && { input }) })),
+  ];
+}
+
+/** Off unless a debugger was handed in. They read, but they run the workflow's code to do so. */
+function debugging({ engine, redactor, debug }: RouteParts): readonly Route[] {
+  return [
+    route({ method: "POST", path: "/runs/:id/locals", scope: "debug", params: wire.oneRun, body: wireDebug.localsBody,
+      summary: "Frames and variables of the run's code at an event, and what expressions give there",
+      answer: wireDebug.localsAnswer, handle: async ({ params, body }) => {
+        const found = await offeredDebug(debug).locals((await engine.row(params.id)).runId, body);
+        return new SeenRedactor(redactor).locals(found);
+      } }),
+    route({ method: "POST", path: "/runs/:id/log-points", scope: "debug", params: wire.oneRun,
+      body: wireDebug.logPointsBody, summary: "Expressions printed whenever the code passes a line",
+      answer: wireDebug.logPointsAnswer, handle: async ({ params, body }) => {
+        const { hits, ...rest } = await offeredDebug(debug).logPoints((await engine.row(params.id)).runId, body.points);
+        const clean = new SeenRedactor(redactor);
+        return { ...rest, hits: hits.map((hit) => ({ ...hit, watched: clean.watched(hit.watched) })) };
+      } }),
   ];
 }
 

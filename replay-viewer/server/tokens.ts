@@ -3,8 +3,9 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { RepriseError, type Clock } from "../../engine/index.ts";
 import { Refusal } from "./problem.ts";
 
-/** `read`: what changes nothing. `act`: cancel, retry, signal and the like. `admin`: both, and whatever comes. */
-export type Scope = "read" | "act" | "admin";
+/** `read`: what changes nothing. `act`: cancel, retry, signal and the like. `debug`: variables, by running the
+ *  workflow's code. `admin`: all of them, and whatever comes. */
+export type Scope = "read" | "act" | "debug" | "admin";
 
 /** A token that opens the server. */
 export interface AccessToken {

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { originals, realClock, RepriseError, type Clock, type RunEngine } from "../../engine/index.ts";
+import type { RunDebug } from "./debug.ts";
 import type { FeedParts } from "./feed.ts";
 import { Guard } from "./guard.ts";
 import { Histories } from "./history.ts";
@@ -20,6 +21,7 @@ import { newToken, Tokens, type AccessToken, type RateLimits } from "./tokens.ts
 
 export { newToken, type AccessToken, type Scope } from "./tokens.ts";
 export type { RunActions } from "./routes.ts";
+export type { RunDebug } from "./debug.ts";
 export type { KeyPattern } from "./redact.ts";
 
 /** How a viewer is to be served. */
@@ -45,6 +47,8 @@ export interface ViewerOptions {
   readonly allowActions?: boolean;
   /** What the engine can do with runs beyond cancelling. */
   readonly actions?: RunActions;
+  /** Shows variables of past runs, by running their code; without it those routes answer 403 DEBUG_OFF. */
+  readonly debug?: RunDebug;
   /** Further keys whose values are secret. */
   readonly redact?: readonly KeyPattern[];
   readonly limits?: ViewerLimits;
@@ -117,7 +121,7 @@ function serve(server: Server, options: ViewerOptions, bound: Bound): () => Prom
   const onError = options.onError ?? ((error: unknown) => { report(error, redactor) });
   const guard = new Guard({ ...hostsOf(options, bound), tokens: new Tokens(bound.tokens, clock, limits) });
   const routes = routesOf({ engine, histories, redactor, clock, storeClock, version: packageVersion(),
-    actions: options.actions ?? {}, allowActions: options.allowActions ?? true });
+    actions: options.actions ?? {}, allowActions: options.allowActions ?? true, debug: options.debug });
   const parts: FeedParts = { engine, histories, redactor, clock, storeClock, onError, pollMs: limits.pollMs ?? 100 };
   const live = new Live(parts, guard, { maxMessage: limits.maxMessage ?? 256 * 1024,
     maxWaiting: limits.maxWaiting ?? 1024 * 1024, pingMs: limits.pingMs ?? 30_000 });

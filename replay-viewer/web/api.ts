@@ -1,5 +1,6 @@
 /** The server's API: one function a route. Every failure is a Failure with the server's own code and next step. */
 import type { Json, Payload } from "../../engine/core/events.ts";
+import type { Hit, Locals } from "../model/locals.ts";
 import type { HistoryPage, LogLine, Problem, RunRow, Sources } from "../model/wire.ts";
 
 /** What went wrong, said so that a person can act on it. */
@@ -121,4 +122,17 @@ export type Verb = "cancel" | "pause" | "resume" | "retry" | "signal" | "fork";
 /** An action on a run; `run` is the new run where one was made. */
 export function act(id: string, verb: Verb, body: Json = {}): Promise<{ readonly ok: true; readonly run?: string }> {
   return call(`/runs/${id}/${verb}`, { method: "POST", body: JSON.stringify(body) });
+}
+
+/** A line at which an expression is printed. */
+export interface LogPoint { readonly file: string; readonly line: number; readonly expression: string }
+/** Variables at an event. It runs the workflow's code, so it is a POST, and off unless the server was told. */
+export function localsAt(id: string, query: { readonly at: number; readonly watches?: readonly string[];
+  readonly open?: { readonly frame: number; readonly name: string; readonly path: readonly number[];
+    readonly from: number } }): Promise<Locals> {
+  return call(`/runs/${id}/locals`, { method: "POST", body: JSON.stringify(query) });
+}
+/** What expressions gave at lines, through the whole run. */
+export function logPointsOf(id: string, points: readonly LogPoint[]): Promise<{ readonly hits: readonly Hit[] }> {
+  return call(`/runs/${id}/log-points`, { method: "POST", body: JSON.stringify({ points }) });
 }

@@ -112,6 +112,9 @@ function Line({ line, base, chosen, mark, toggle }: { line: TreeLine; base: stri
 /** A value in one line. A large one that is kept apart can be fetched. */
 export function Value({ value, short = false }: { value: Shown; short?: boolean }): JSX.Element {
   if (value.ref !== undefined) return <Kept reference={value.ref} />;
+  const { ask } = value;
+  if (ask !== undefined) return <span class="val faint">{value.text} <button class="link" onClick={ask.now}>{ask.word}
+    </button></span>;
   if (value.parts === undefined) {
     return <span class={`val kind-${value.kind}`}>{value.text.length > 240 ? `${value.text.slice(0, 240)}…`
       : value.text}</span>;

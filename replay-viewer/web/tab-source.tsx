@@ -4,6 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { count } from "../model/format.ts";
 import { lineFacts, siteOf, throwSite, tokenLines, type LineFact, type Token } from "../model/source.ts";
 import { Icon } from "./icons.tsx";
+import { LocalsPanel } from "./locals-panel.tsx";
 import { Empty, Trouble } from "./notices.tsx";
 import { change, param } from "./place.ts";
 import type { Session } from "./session.ts";
@@ -43,6 +44,7 @@ export function SourceTab({ run }: { run: Session }): JSX.Element {
       ? `The focus is not in this file${site === undefined ? "" : `, but in ${site.file}`}.`
       : `The focus is at line ${here}${threw > 0 ? `; the error was thrown at line ${threw}` : ""}.`}
       {" "}{count(facts.size, "line")} made calls up to it.</p>
+    <LocalsPanel run={run} />
   </div>;
 }
 

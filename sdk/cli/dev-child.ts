@@ -11,6 +11,7 @@ import { callsMade } from "../start.ts";
 import { serveViewer, type ServedViewer } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
 import type { DevReady, DevTask } from "./dev.ts";
+import { offerDebug } from "./debug-offer.ts";
 import { importUserFile, loadFile } from "./open.ts";
 import { say, sayError } from "./output.ts";
 import { chooseWorkflow, parseParams } from "./run.ts";
@@ -35,8 +36,9 @@ async function main(): Promise<void> {
     workflows: workflowNames, observer, claims: "all", serve: true });
   opened.engine = engine;
   void alone.then(() => close(engine, viewer));
-  viewer = await serveViewer(engine, { readOnly: task.readOnly, ...(task.port !== undefined && { port: task.port }) },
-    "dev");
+  const offer = offerDebug(engine);
+  viewer = await serveViewer(engine, { readOnly: task.readOnly, debug: offer.debug,
+    ...(task.port !== undefined && { port: task.port }) }, "dev");
   process.send?.({ url: viewer.url, port: viewer.port } satisfies DevReady);
   offerDefault(engine, true);
   await begin().catch(told);

@@ -1,13 +1,12 @@
 /** `reprise replay <run> --at N --locals`: variables of a past run in the terminal; `--watch`, `--log-point`,
  *  `--inspect`. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { InvalidArgumentError, type Command } from "commander";
 import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
-import { packageRoot } from "../config.ts";
 import type { Locals, LogPoint, ReplayedRun, RunDebugger, SeenFrame, Watched } from "../debug/host.ts";
+import { filesOfRun } from "./debug-offer.ts";
 import { readExport } from "./exported.ts";
-import { findRun, userFile, withEngine } from "./open.ts";
+import { findRun, withEngine } from "./open.ts";
 import { bold, dim, out, outJson, say, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
 
@@ -43,7 +42,7 @@ function logPoint(text: string, before: readonly LogPoint[] = []): readonly LogP
 export async function debugRun(wanted: string, files: readonly string[], options: DebugOptions): Promise<void> {
   const { run, events } = existsSync(wanted) ? readExport(wanted) : await stored(wanted);
   const replayed: ReplayedRun = { runId: run.runId, workflow: run.workflow, codeVersion: run.codeVersion, events,
-    files: filesOf(run, files) };
+    files: filesOfRun(run, files) };
   const at = options.at ?? events.length;
   if (at > events.length) throw new RepriseError("NO_SUCH_EVENT",
     `the run has the events 1 to ${events.length}, not ${at}`, "Give a seq in that range.");
@@ -62,15 +61,6 @@ async function stored(wanted: string): Promise<{ readonly run: RunRow; readonly 
     const run = await findRun(engine, wanted);
     return { run, events: await engine.history(run.runId) };
   });
-}
-
-/** Named files, else the one that the run recorded. @throws WORKFLOW_NOT_LOADED, FILE_NOT_FOUND */
-function filesOf(run: RunRow, files: readonly string[]): readonly string[] {
-  if (files.length > 0) return files.map(userFile);
-  const path = run.file === null ? undefined : resolve(packageRoot(), run.file);
-  if (path !== undefined && existsSync(path)) return [userFile(path)];
-  throw new RepriseError("WORKFLOW_NOT_LOADED", `run '${run.name}' is of workflow '${run.workflow}', whose file is ` +
-    `not here (recorded: ${run.file ?? "unknown"})`, "Name its file on the command line.");
 }
 
 async function print(host: RunDebugger, run: RunRow, replayed: ReplayedRun, at: number,
@@ -115,11 +105,12 @@ function inWords(locals: Locals, run: RunRow, events: readonly Event[],
 }
 
 function frameLines(frame: SeenFrame, inLine: typeof import("../debug/host.ts").inLine): readonly string[] {
-  const [place = "", fn = "(function)"] = frame.site.split(" ", 2);
+  const [place = "", fn] = frame.site.split(" ", 2);
   const late = frame.asOf === undefined ? "" : dim(`  suspended; as it was at event ${frame.asOf}`);
   const variables = frame.scopes.flatMap(({ kind, variables: found }) => found.map(([name, value]) =>
     ({ name, text: inLine(value), from: kind === "closure" || kind === "module" ? dim(`  ${kind}`) : "" })));
   const width = Math.min(24, Math.max(0, ...variables.map(({ name }) => name.length)));
-  return [`${bold(fn)}  ${place}${late}`, ...frame.code === undefined ? [] : [dim(`    ${frame.code}`)],
+  return [`${bold(fn ?? frame.workflow ?? "(function)")}  ${place}${late}`,
+    ...frame.code === undefined ? [] : [dim(`    ${frame.code}`)],
     ...variables.map(({ name, text, from }) => `  ${name.padEnd(width)}  ${text}${from}`)];
 }

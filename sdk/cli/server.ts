@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
 import type { ViewerOptions } from "../../replay-viewer/server/viewer.ts";
 import { stateFolder } from "../viewer.ts";
+import { offerDebug } from "./debug-offer.ts";
 import { userFile, withEngine } from "./open.ts";
 import { portNumber } from "./numbers.ts";
 import { out, outJson, say } from "./output.ts";
@@ -12,7 +13,8 @@ import { signalled } from "./signals.ts";
 
 interface StartOptions {
   port: number; host: string; token: boolean; tokenFile?: string; allowHost?: string[]; tlsCert?: string;
-  tlsKey?: string; insecureNoTls?: boolean; readOnly?: boolean; redact?: string[]; json?: boolean;
+  tlsKey?: string; insecureNoTls?: boolean; readOnly?: boolean; allowDebug?: boolean; redact?: string[];
+  json?: boolean;
 }
 
 /** `reprise server ...`, `reprise open`. */
@@ -27,6 +29,7 @@ export function addServer(program: Command): void {
     .option("--tls-cert <path>", "certificate, PEM").option("--tls-key <path>", "its key, PEM")
     .option("--insecure-no-tls", "listen beyond the loopback without TLS: a proxy in front does it")
     .option("--read-only", "show runs, change none")
+    .option("--allow-debug", "show variables of past runs: replays run the workflows' code on this machine")
     .option("--redact <key...>", "further keys whose values are never shown")
     .option("--json", "print the address as one JSON document")
     .action(async (options: StartOptions) => { await start(options) });
@@ -46,13 +49,15 @@ async function start(options: StartOptions): Promise<void> {
     import("../../replay-viewer/server/viewer.ts"), import("../../replay-viewer/server/state-folder.ts")]);
   const token = await tokenOf(options), folder = stateFolder();
   await withEngine("none", async (engine) => {
-    const viewer = await openViewer({ engine, token, ...viewerOptions(options) });
+    const offer = options.allowDebug === true ? offerDebug(engine) : undefined;
+    const viewer = await openViewer({ engine, token, ...viewerOptions(options), ...(offer && { debug: offer.debug }) });
     announce(folder, { origin: viewer.origin, pid: process.pid, by: "server", ...(token !== false && { token }) });
     if (options.json) outJson({ url: viewer.url, port: viewer.port }); else out(viewer.url);
     say("Ctrl-C stops it.");
     try { await signalled() } finally {
       withdraw(folder);
       await viewer.close();
+      await offer?.close();
     }
   }, true);
 }

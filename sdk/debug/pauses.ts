@@ -6,9 +6,9 @@ import { Session, type Debugger, type Runtime } from "node:inspector";
 import { fileURLToPath } from "node:url";
 import { isUsersScript, siteAt } from "../../engine/index.ts";
 import { Declarations } from "./declared.ts";
-import type { LogPoint, Opening, Watched } from "./protocol.ts";
-import type { Seen, SeenPart, SeenScope } from "./seen.ts";
-import { seen } from "./walker.ts";
+import type { LogPoint, Opened, Opening, Watched } from "./protocol.ts";
+import type { SeenPart, SeenScope } from "./seen.ts";
+import { seen, seenAt } from "./walker.ts";
 
 /** A frame with its place as the debugger has it: lines and columns from 0, of the script as it runs. */
 export interface RawFrame {
@@ -107,11 +107,11 @@ export class Pauses {
   }
 
   /** A value further down. */
-  open(frame: Debugger.CallFrame, { name, path, from }: Opening): Seen | undefined {
+  open(frame: Debugger.CallFrame, { name, path, from }: Opening): Opened | undefined {
     for (const { kind, value } of this.#scopesOf(frame)) {
       if (!this.#names(frame, kind, value).includes(name)) continue;
-      const found = this.#valueOf(value, name);
-      return found && seen(found.value, { path, ...(from !== undefined && { from }) });
+      const found = this.#valueOf(value, name), opened = found && seenAt(found.value, path, from);
+      return opened && { names: [name, ...opened.names], value: opened.value };
     }
     return undefined;
   }
@@ -125,8 +125,7 @@ export class Pauses {
     } catch { return { expression, refused: "it could not be evaluated" } }
     const { result, exceptionDetails } = answer;
     if (exceptionDetails === undefined) {
-      const value = seen(this.#take(result));
-      return value === undefined ? { expression, refused: "it has no value" } : { expression, value };
+      return { expression, value: seen(this.#take(result)) };
     }
     const [line = "it failed"] = (exceptionDetails.exception?.description ?? exceptionDetails.text).split("\n");
     return { expression, refused: /side-effect/.test(line)

@@ -18,6 +18,8 @@ export interface ReplayedRun {
 export interface Opening {
   readonly frame: number; readonly name: string; readonly path: readonly number[]; readonly from?: number;
 }
+/** What was opened, and the names that led there, the variable's first. */
+export interface Opened { readonly names: readonly string[]; readonly value: Seen }
 /** A line at which an expression is printed whenever the code passes it. Lines from 1. */
 export interface LogPoint { readonly file: string; readonly line: number; readonly expression: string }
 
@@ -28,7 +30,7 @@ export interface Watched { readonly expression: string; readonly value?: Seen; r
 export interface Captured {
   readonly frames: readonly SeenFrame[];
   readonly watches?: readonly Watched[];
-  readonly opened?: Seen;
+  readonly opened?: Opened;
 }
 /** One pass of a log point. `after`: the event whose delivery the code was answering. */
 export interface Hit { readonly after: number; readonly site: string; readonly watched: Watched }

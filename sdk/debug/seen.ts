@@ -30,6 +30,8 @@ export interface SeenFrame {
   /** The text of that line, trimmed; absent where the file cannot be read. */
   readonly code?: string;
   readonly scopes: readonly SeenScope[];
+  /** It is the workflow's own function, of this name. */
+  readonly workflow?: string;
   /** The function is suspended: this is what it looked like at this earlier event, when it ran last. */
   readonly asOf?: number;
 }

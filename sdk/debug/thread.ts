@@ -14,7 +14,7 @@ import { loadUserModules } from "../user-modules.ts";
 import { loadWorkflow } from "./load.ts";
 import { MomentIndex } from "./moments.ts";
 import { Pauses, type RawFrame } from "./pauses.ts";
-import type { Captured, Hit, Job, LoadedFile, Replayed, Watched } from "./protocol.ts";
+import type { Captured, Hit, Job, LoadedFile, Opened, Replayed, Watched } from "./protocol.ts";
 import type { Seen, SeenFrame } from "./seen.ts";
 
 /** Steps from a delivery to the code that it wakes: three, where no library lies between. */
@@ -26,7 +26,7 @@ const LOOK_BACK = 100;
 /** Values that one recording of all moments may hold; about 100 bytes each. */
 const MOST_RECORDED = 300_000;
 
-interface Raw { readonly frames: readonly RawFrame[]; readonly watches?: readonly Watched[]; readonly opened?: Seen }
+interface Raw { readonly frames: readonly RawFrame[]; readonly watches?: readonly Watched[]; readonly opened?: Opened }
 
 /** Follows one replay from moment to moment. */
 class Follower {
@@ -153,7 +153,7 @@ async function replayed(pauses: Pauses, job: Job): Promise<Replayed> {
   const found = await rehearse(run.runId, spec, events.filter((event) => event.seq <= job.until || !isDelivery(event)));
   follower.end();
   return {
-    captured: [...follower.captured].map(([seq, raw]) => [seq, finished(raw, seq, follower)]),
+    captured: [...follower.captured].map(([seq, raw]) => [seq, finished(raw, seq, follower, run.workflow)]),
     ...(found.divergence !== undefined
       && { diverged: { at: found.divergence.after.seq, diff: found.diff ?? "" } }),
     codeVersion: codeVersionOf(spec.file).version, files: pauses.files.map(stamp),
@@ -163,17 +163,17 @@ async function replayed(pauses: Pauses, job: Job): Promise<Replayed> {
 }
 
 /** With the user's own lines, and the workflow's function below where it is suspended. */
-function finished({ frames, watches, opened }: Raw, seq: number, { mains }: Follower): Captured {
-  const shown = frames.map(shownFrame);
+function finished({ frames, watches, opened }: Raw, seq: number, { mains }: Follower, workflow: string): Captured {
+  const shown = frames.map((frame) => shownFrame(frame, workflow));
   if (shown.length > 0 && !frames.some((frame) => frame.main)) {
     const main = mains.findLast((one) => one.seq < seq);
-    if (main !== undefined) shown.push({ ...shownFrame(main.frame), asOf: main.seq });
+    if (main !== undefined) shown.push({ ...shownFrame(main.frame, workflow), asOf: main.seq });
   }
   return { frames: shown, ...(watches && { watches }), ...(opened && { opened }) };
 }
-function shownFrame(frame: RawFrame): SeenFrame {
+function shownFrame(frame: RawFrame, workflow: string): SeenFrame {
   const site = siteOf(frame), code = lineOf(frame.url, site, frame.line + 1);
-  return { site, scopes: frame.scopes, ...(code !== undefined && { code }) };
+  return { site, scopes: frame.scopes, ...(frame.main && { workflow }), ...(code !== undefined && { code }) };
 }
 function siteOf({ url, line, column, fn }: Pick<RawFrame, "url" | "line" | "column" | "fn">): string {
   return siteAt(url, line + 1, column + 1, fn) ?? `${url}:${line + 1}:${column + 1}`;

@@ -18,26 +18,33 @@ export const BOUNDS: Bounds = { depth: 3, entries: 20, text: 200 };
 /** Values in one copy, whatever their shape: 20 entries in three levels would be 8,000. */
 const MOST_VALUES = 2000;
 
-/** A bounded copy. `path` leads to a part by places of parts, from 0; `from` skips parts of what is found there. */
-export function seen(value: unknown, options: { readonly path?: readonly number[]; readonly from?: number } = {},
-  bounds: Bounds = BOUNDS): Seen | undefined {
-  const found = follow(value, options.path ?? []);
-  return found === undefined ? undefined
-    : copy(found.value, { bounds, left: MOST_VALUES }, bounds.depth, options.from ?? 0);
+/** A bounded copy; `from` skips parts of the value itself. */
+export function seen(value: unknown, from = 0, bounds: Bounds = BOUNDS): Seen {
+  return copy(value, { bounds, left: MOST_VALUES }, bounds.depth, from);
+}
+
+/** A copy of what lies further down, and the names on the way to it. `path`: places of parts, from 0. */
+export function seenAt(value: unknown, path: readonly number[], from = 0):
+  { readonly names: readonly string[]; readonly value: Seen } | undefined {
+  const found = follow(value, path);
+  return found && { names: found.names, value: seen(found.value, from) };
 }
 
 interface Budget { readonly bounds: Bounds; left: number }
 /** What stands at a place: a value, or something that cannot be read without running code. */
 type Slot = { readonly name: string; readonly value: unknown } | { readonly name: string; readonly seen: Seen };
 
-function follow(value: unknown, path: readonly number[]): { readonly value: unknown } | undefined {
+function follow(value: unknown, path: readonly number[]): { readonly names: readonly string[];
+  readonly value: unknown } | undefined {
+  const names: string[] = [];
   let node = value;
   for (const place of path) {
     const [slot] = isObject(node) ? slotsOf(node, place, 1).slots : [];
     if (slot === undefined || !("value" in slot)) return undefined;
+    names.push(slot.name);
     node = slot.value;
   }
-  return { value: node };
+  return { names, value: node };
 }
 
 function copy(value: unknown, budget: Budget, depth: number, from = 0): Seen {

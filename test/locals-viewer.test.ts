@@ -1,0 +1,157 @@
+/** Variables of past runs in the viewer: a real server process, asked over HTTP and looked at in a real browser. */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { localsAnswer, logPointsAnswer } from "../replay-viewer/server/wire-debug.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "reprise-locals-viewer-"));
+const environment: NodeJS.ProcessEnv = { ...process.env, VITEST: "", REPRISE_DATABASE_URL: "", REPRISE_TOKEN: "",
+  REPRISE_LOG_LEVEL: "error", REPRISE_PROOF: "off" };
+const command = join(root, "dist/sdk/cli/main.js");
+const reprise = (...args: readonly string[]): string => spawnSync(process.execPath, [command, ...args],
+  { cwd: folder, encoding: "utf8", env: environment, timeout: 50_000 }).stdout;
+
+const CODE = `import { isMain, task, workflow } from "reprise";
+const charge = task("charge", async (cents: number) => ({ cents, at: new Date(0) }));
+export const pay = workflow("pay", async (user: { name: string; password: string }) => {
+  const nested = { one: { two: { three: { four: "deep down" } } } };
+  let total = 0;
+  for (const cents of [100, 250]) {
+    const done = await charge(cents);
+    total += done.cents;
+  }
+  return { total, nested, greeting: "hello " + user.name };
+});
+if (isMain(import.meta)) await pay({ name: "ada", password: "hunter2hunter2" });
+`;
+
+/** A server process; its address without the token, and the token. */
+async function serve(...args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly origin: string;
+  readonly token: string }> {
+  const child = spawn(process.execPath, [command, "server", "start", "--port", "0", ...args],
+    { cwd: folder, env: environment, stdio: ["ignore", "pipe", "inherit"] });
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on("data", (chunk) => { resolve(String(chunk).trim()) });
+    child.once("exit", (code) => { reject(new Error(`the server ended with ${String(code)}`)) });
+  });
+  const { origin, hash } = new URL(url);
+  return { child, origin, token: hash.replace("#token=", "") };
+}
+async function end({ child }: { readonly child: ChildProcess }): Promise<void> {
+  const ended = new Promise((resolve) => { child.once("exit", resolve) });
+  child.kill("SIGTERM");
+  await ended;
+}
+
+let runId = "";
+beforeAll(() => {
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(root, join(folder, "node_modules/reprise"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  writeFileSync(join(folder, "pay.ts"), CODE);
+  reprise("run", "pay.ts");
+  runId = reprise("runs", "ls", "--quiet").trim();
+  expect(runId).toMatch(/^\w{26}$/);
+});
+afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
+
+describe("a server", () => {
+  test("that was not told to debug refuses with 403, and runs nothing", async () => {
+    const server = await serve();
+    for (const [path, body] of [["locals", { at: 3 }], ["log-points",
+      { points: [{ file: "pay.ts", line: 8, expression: "total" }] }]] as const) {
+      const response = await fetch(`${server.origin}/api/v1/runs/${runId}/${path}`, { method: "POST",
+        headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
+        body: JSON.stringify(body) });
+      expect(response.status).toBe(403);
+      expect(await response.json()).toMatchObject({ error: { code: "DEBUG_OFF" } });
+    }
+    await end(server);
+  });
+});
+
+describe("a server with --allow-debug", () => {
+  let server: Awaited<ReturnType<typeof serve>>, browser: Browser | undefined;
+  beforeAll(async () => { server = await serve("--allow-debug") });
+  afterAll(async () => {
+    await browser?.close();
+    await end(server);
+  });
+  const ask = async (path: string, body: unknown): Promise<{ readonly status: number; readonly body: unknown }> => {
+    const response = await fetch(`${server.origin}/api/v1/runs/${runId}/${path}`, { method: "POST",
+      headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
+      body: JSON.stringify(body) });
+    return { status: response.status, body: await response.json() };
+  };
+
+  test("tells the variables at an event, and never a secret: by its name, by its value, by a watch", async () => {
+    const { status, body } = await ask("locals", { at: 6, watches: ["total + 1", "user.password", "total = 9",
+      "Object.values(user)", "`pw is ${Object.entries(user)[1][1]}`"] });
+    expect(status).toBe(200);
+    const { frames, watches, moment, previous } = localsAnswer.parse(body);
+    expect(moment).toBe(6);
+    expect(previous).toBe(5);
+    expect(Object.fromEntries(frames[0]?.scopes.flatMap(({ variables }) => variables) ?? [])).toMatchObject({
+      cents: { text: "250" }, total: { text: "100" },
+      user: { parts: [["name", { text: '"ada"' }], ["password", { kind: "redacted", text: "[redacted]" }]] } });
+    expect(watches?.map(({ value, refused }) => value?.text ?? refused)).toEqual(["101", "[redacted]",
+      expect.stringContaining("a watch only reads"), "", '"pw is [redacted]"']);
+    expect(JSON.stringify(body)).not.toContain("hunter2");
+  });
+
+  test("opens what lies deeper, prints at lines, and says what is wrong with a question", async () => {
+    const { body } = await ask("locals", { at: 6, open: { frame: 0, name: "nested", path: [0, 0, 0] } });
+    expect(localsAnswer.parse(body).opened).toEqual({ names: ["nested", "one", "two", "three"],
+      value: { kind: "object", text: "", size: 1, parts: [["four", { kind: "string", text: '"deep down"' }]] } });
+    const hidden = await ask("locals", { at: 6, open: { frame: 0, name: "user", path: [1] } });
+    expect(localsAnswer.parse(hidden.body).opened?.value).toEqual({ kind: "redacted", text: "[redacted]" });
+    const printed = await ask("log-points", { points: [{ file: "pay.ts", line: 8, expression: "done.cents" }] });
+    expect(logPointsAnswer.parse(printed.body).hits.map(({ watched }) => watched.value?.text)).toEqual(["100", "250"]);
+    expect(await ask("locals", { at: 99 })).toMatchObject({ status: 404, body: { error: { code: "NO_SUCH_EVENT" } } });
+    expect(await ask("locals", { at: 1, run: "rm" })).toMatchObject({ status: 400 });
+    expect(await ask("log-points", { points: [{ file: "pay.ts", line: 4000, expression: "1" }] }))
+      .toMatchObject({ status: 422, body: { error: { code: "NO_CODE_AT_LINE" } } });
+  });
+
+  const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+    .find((path) => existsSync(path));
+  test.skipIf(executablePath === undefined)("shows them beside the source, steps back, watches, opens", async () => {
+    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox"] });
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } }), errors: string[] = [];
+    page.on("pageerror", (error) => { errors.push(error.message) });
+    await page.goto(`${server.origin}/runs/${runId}?e=6&tab=source#token=${server.token}`);
+    const panel = page.getByRole("region", { name: "Variables" });
+    await panel.getByText("const done = await charge(cents);").waitFor();
+    await panel.getByRole("listitem").filter({ hasText: "cents" }).getByText("250").waitFor();
+    expect(await panel.getByRole("button", { name: "done", exact: true }).count()).toBe(0);
+    await panel.getByPlaceholder(/Watch an expression/).fill("cents * 2");
+    await page.keyboard.press("Enter");
+    await panel.getByText("500").waitFor();
+    await panel.getByRole("button", { name: "step back" }).click();
+    await page.waitForURL(/e=5/);
+    await panel.getByText("total += done.cents;").waitFor();
+    await panel.getByPlaceholder(/Print at a line/).fill("pay.ts:8=done.at");
+    await page.keyboard.press("Enter");
+    await panel.getByText("2 passes").waitFor();
+    for (const name of ["nested", "one", "two"]) {
+      await panel.getByRole("button", { name, exact: true, expanded: false }).click();
+    }
+    await panel.getByRole("button", { name: "open 1" }).click();
+    await panel.getByRole("button", { name: "three", exact: true, expanded: false }).click();
+    await panel.getByText('"deep down"').first().waitFor();
+    await page.screenshot({ path: process.env["SHOT"] ?? join(folder, "page.png") });
+    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+    expect(await page.evaluate(async () => {
+      // Put there by the line before.
+      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string }[] }> } };
+      return (await axe.run()).violations.map(({ id }) => id);
+    })).toEqual([]);
+    expect(errors).toEqual([]);
+  }, 60_000);
+});
