@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { localsAnswer, logPointsAnswer } from "../replay-viewer/server/wire-debug.ts";
+import { endAll, start } from "./talking.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "reprise-locals-viewer-"));
@@ -73,6 +75,29 @@ describe("a server", () => {
       expect(await response.json()).toMatchObject({ error: { code: "DEBUG_OFF" } });
     }
     await end(server);
+  });
+});
+
+describe("reprise dev", () => {
+  afterAll(endAll);
+  test("prints the variables where a run failed, and its viewer shows them", async () => {
+    const file = join(folder, "fails.ts");
+    writeFileSync(file, CODE.replaceAll('"pay"', '"fails"').replace("return {",
+      'const sum = total * 2;\n  if (sum > 1) throw new Error("no");\n  return {'));
+    const program = start(folder, [command, "dev", "fails.ts", "--port", "0"]);
+    const [, origin = "", token = ""] = await program.until(/(http:\/\/127\.0\.0\.1:\d+)\/#token=([\w-]+)\n/);
+    await program.until(/The variables where run '[a-z-]+' failed:\n\nfails {2}fails\.ts:11:\d+\n/);
+    await program.until(/\n {2}user {4}\{ name: "ada", password: \[redacted\] \}\n/);
+    await program.until(/\n {2}sum {5}700\n/);
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const { runs } = z.object({ runs: z.array(z.object({ runId: z.string(), asOf: z.number() })) })
+      .parse(await (await fetch(`${origin}/api/v1/runs?workflow=fails`, { headers })).json());
+    const answer = await fetch(`${origin}/api/v1/runs/${runs[0]?.runId ?? ""}/locals`, { method: "POST", headers,
+      body: JSON.stringify({ at: runs[0]?.asOf }) });
+    expect(localsAnswer.parse(await answer.json()).frames[0]).toMatchObject({ workflow: "fails",
+      code: 'if (sum > 1) throw new Error("no");' });
+    program.child.kill("SIGINT");
+    expect(await program.ended).toBe(130);
   });
 });
 

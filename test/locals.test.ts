@@ -7,8 +7,9 @@ import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../engine/index.ts";
-import { openDebugger, inLine, type Locals, type ReplayedRun, type RunDebugger } from "../sdk/debug/host.ts";
 import { Declarations } from "../sdk/debug/declared.ts";
+import { openDebugger, type Locals, type ReplayedRun, type RunDebugger } from "../sdk/debug/host.ts";
+import { inLine } from "../sdk/debug/seen.ts";
 import { seen } from "../sdk/debug/walker.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -3,10 +3,13 @@ import { z } from "zod";
 
 const expression = z.string().min(1).max(2000);
 
+type SeenKind =
+  | "null" | "undefined" | "boolean" | "number" | "string" | "bigint" | "symbol" | "date" | "regexp" | "url" | "bytes"
+  | "function" | "promise" | "proxy" | "accessor" | "hole" | "array" | "object" | "map" | "set" | "error" | "redacted";
 /** One value, copied within bounds. A container without `parts` lies deeper than the copy goes. */
 export interface Seen {
-  readonly kind: string; readonly text: string; readonly size?: number | undefined;
-  readonly parts?: readonly SeenPart[] | undefined; readonly from?: number | undefined;
+  readonly kind: SeenKind; readonly text: string; readonly size?: number; readonly parts?: readonly SeenPart[];
+  readonly from?: number;
 }
 export type SeenPart = readonly [name: string, value: Seen];
 /** Written as plain JSON: the tree's own schema would be endless in openapi.json. */
@@ -25,9 +28,10 @@ export const localsBody = z.strictObject({
     path: z.array(z.int().min(0)).max(100), from: z.int().min(0).exactOptional() }).optional(),
 });
 export type LocalsQuery = z.output<typeof localsBody>;
-const scope = z.object({ kind: z.string(), variables: z.array(part).readonly() });
-const frame = z.object({ site: z.string(), code: z.string().optional(), workflow: z.string().optional(),
-  asOf: z.int().optional(), scopes: z.array(scope).readonly() });
+const kind = z.enum(["block", "local", "catch", "closure", "module", "this"]);
+const scope = z.object({ kind, variables: z.array(part).readonly() });
+const frame = z.object({ site: z.string(), code: z.string().exactOptional(),
+  workflow: z.string().exactOptional(), asOf: z.int().exactOptional(), scopes: z.array(scope).readonly() });
 /** `moment`: the event whose moment is shown. `standing`: "here" the code was at the event, "waiting" it waits at its
  *  call, "before" it was there last. `previous` and `next`: the moments to step to. */
 export const localsAnswer = z.object({

@@ -4,11 +4,17 @@ import { resolve } from "node:path";
 import { RepriseError, type RunEngine, type RunRow } from "../../engine/index.ts";
 import type { RunDebug } from "../../replay-viewer/server/viewer.ts";
 import { packageRoot } from "../config.ts";
-import type { ReplayedRun, RunDebugger } from "../debug/host.ts";
+import type { Locals, ReplayedRun, RunDebugger } from "../debug/host.ts";
+import type { SeenFrame } from "../debug/seen.ts";
 import { userFile } from "./open.ts";
 
 /** A debugger to hand to a viewer, and how to end it. Its process is started by the first question. */
-export interface DebugOffer { readonly debug: RunDebug; close(): Promise<void> }
+export interface DebugOffer {
+  readonly debug: RunDebug;
+  /** The user's functions at an event of a run, without secrets: nobody asked to see them. */
+  frames(runId: string, at: number): Promise<readonly SeenFrame[]>;
+  close(): Promise<void>;
+}
 
 /** Offers the runs of an engine. */
 export function offerDebug(engine: RunEngine): DebugOffer {
@@ -17,18 +23,26 @@ export function offerDebug(engine: RunEngine): DebugOffer {
     const { openDebugger } = await import("../debug/host.ts");
     return host ??= openDebugger();
   };
+  const locals = async (runId: string, { at, watches, open }: Parameters<RunDebug["locals"]>[1]): Promise<Locals> => {
+    const row = await engine.row(runId);
+    return (await opened()).locals({ runId, head: row.asOf, at, ...(watches !== undefined && { watches }),
+      ...(open !== undefined && { open }) }, () => replayedRun(engine, row));
+  };
   const debug: RunDebug = {
-    locals: async (runId, { at, watches, open }) => {
-      const row = await engine.row(runId);
-      return (await opened()).locals({ runId, head: row.asOf, at, ...(watches !== undefined && { watches }),
-        ...(open !== undefined && { open }) }, () => replayedRun(engine, row));
-    },
+    locals,
     logPoints: async (runId, points) => {
       const row = await engine.row(runId);
       return (await opened()).logPoints({ runId, head: row.asOf, points }, () => replayedRun(engine, row));
     },
   };
-  return { debug, close: async () => { await host?.close() } };
+  return {
+    debug, close: async () => { await host?.close() },
+    frames: async (runId, at) => {
+      const [{ SeenRedactor }, { Redactor }] = await Promise.all([
+        import("../../replay-viewer/server/debug.ts"), import("../../replay-viewer/server/redact.ts")]);
+      return new SeenRedactor(new Redactor()).locals(await locals(runId, { at })).frames;
+    },
+  };
 }
 
 async function replayedRun(engine: RunEngine, row: RunRow): Promise<ReplayedRun> {

@@ -11,7 +11,8 @@ import { callsMade } from "../start.ts";
 import { serveViewer, type ServedViewer } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
 import type { DevReady, DevTask } from "./dev.ts";
-import { offerDebug } from "./debug-offer.ts";
+import { offerDebug, type DebugOffer } from "./debug-offer.ts";
+import { frameLines } from "./frames.ts";
 import { importUserFile, loadFile } from "./open.ts";
 import { say, sayError } from "./output.ts";
 import { chooseWorkflow, parseParams } from "./run.ts";
@@ -29,14 +30,14 @@ async function main(): Promise<void> {
   process.on("SIGINT", () => undefined); // a terminal sends it to both; the parent decides
   process.on("unhandledRejection", (error) => { told(error) });
   let viewer: ServedViewer | undefined;
-  const opened: { engine?: RunEngine } = {};
+  const opened: { engine?: RunEngine; offer?: DebugOffer } = {};
   const alone = new Promise<void>((resolve) => { process.once("disconnect", () => { resolve() }) });
   const observer = telling(consoleObserver((runId, seq) => viewer?.link(runId, seq)), opened);
   const engine = await openRunEngine({ database: databaseSetting().value, workflow: workflowSpec,
     workflows: workflowNames, observer, claims: "all", serve: true });
   opened.engine = engine;
   void alone.then(() => close(engine, viewer));
-  const offer = offerDebug(engine);
+  const offer = opened.offer = offerDebug(engine);
   viewer = await serveViewer(engine, { readOnly: task.readOnly, debug: offer.debug,
     ...(task.port !== undefined && { port: task.port }) }, "dev");
   process.send?.({ url: viewer.url, port: viewer.port } satisfies DevReady);
@@ -78,19 +79,29 @@ function told(error: unknown): void {
 }
 
 /** The same observer, which also says what a run had kept when it goes on here. */
-function telling(observer: Observer, opened: { readonly engine?: RunEngine }): Observer {
+function telling(observer: Observer, opened: { readonly engine?: RunEngine; readonly offer?: DebugOffer }): Observer {
   return { ...observer, events: (run, events) => {
     observer.events(run, events);
     if (events[0]?.seq === 1) beganHere(run.id);
     else if (events.some(({ type }) => type === "RunClaimed")) {
       tell(opened.engine, run, events).catch(() => undefined); // a courtesy
     }
+    const failed = events.find(({ type }) => type === "RunFailed");
+    if (failed !== undefined) tellVariables(opened.offer, run, failed.seq).catch(() => undefined); // a courtesy, too
   } };
 }
 async function tell(engine: RunEngine | undefined, run: RunInfo, events: readonly Event[]): Promise<void> {
   if (engine === undefined) return;
   const row = await engine.row(run.id), until = events[0]?.seq ?? 1;
   sayKept(row, (await engine.history(run.id)).filter(({ seq }) => seq < until));
+}
+
+/** The variables where a run failed. */
+async function tellVariables(offer: DebugOffer | undefined, run: RunInfo, seq: number): Promise<void> {
+  const frames = await offer?.frames(run.id, seq) ?? [];
+  if (frames.length === 0 || ending) return;
+  const lines = frames.map((frame) => frameLines(frame).join("\n"));
+  say(`\nThe variables where run '${run.name}' failed:\n\n${lines.join("\n\n")}\n`);
 }
 
 /** Parked runs that the code on disk fits again go on; of the others it is said why not. */

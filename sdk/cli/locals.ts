@@ -3,11 +3,13 @@
 import { existsSync } from "node:fs";
 import { InvalidArgumentError, type Command } from "commander";
 import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
-import type { Locals, LogPoint, ReplayedRun, RunDebugger, SeenFrame, Watched } from "../debug/host.ts";
+import type { Locals, LogPoint, ReplayedRun, RunDebugger, Watched } from "../debug/host.ts";
+import { inLine } from "../debug/seen.ts";
 import { filesOfRun } from "./debug-offer.ts";
 import { readExport } from "./exported.ts";
+import { frameLines } from "./frames.ts";
 import { findRun, withEngine } from "./open.ts";
-import { bold, dim, out, outJson, say, type Style } from "./output.ts";
+import { dim, out, outJson, say, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
 
 /** What `reprise replay` takes for debugging. */
@@ -73,10 +75,9 @@ async function print(host: RunDebugger, run: RunRow, replayed: ReplayedRun, at: 
   const passes = points.length === 0 ? undefined : await host.logPoints({ ...query, points }, give);
   if (options.json === true) outJson({ run: run.runId, ...locals, ...passes });
   else {
-    const { inLine } = await import("../debug/host.ts");
     const worded = ({ expression, value, refused }: Watched): string =>
       `${expression} = ${value === undefined ? `refused: ${refused ?? "it has no value"}` : inLine(value, 400)}`;
-    if (locals !== undefined) out(inWords(locals, run, replayed.events, inLine));
+    if (locals !== undefined) out(inWords(locals, run, replayed.events));
     for (const one of locals?.watches ?? []) out(`watch  ${worded(one)}`);
     for (const { after, site, watched } of passes?.hits ?? []) out(`after event ${after}  ${site}  ${worded(watched)}`);
     if (passes?.hits.length === 0) say("The code passed none of the log points.");
@@ -87,30 +88,18 @@ async function print(host: RunDebugger, run: RunRow, replayed: ReplayedRun, at: 
     "Put the version of the code back that ran.");
 }
 
-function inWords(locals: Locals, run: RunRow, events: readonly Event[],
-  inLine: typeof import("../debug/host.ts").inLine): string {
+function inWords(locals: Locals, run: RunRow, events: readonly Event[]): string {
   const { at, moment, standing, previous, next } = locals, shown = events[moment - 1];
   const named = (event: Event | undefined): string => event === undefined ? "" : event.type
     + ("key" in event && event.key !== undefined ? ` ${event.key}` : "");
   const where = standing === "here" ? ""
-    : `\n${standing === "waiting" ? "The code waits at" : "The code was last at"} event ${moment}, ${named(shown)}:`;
+    : `\nThe code was ${standing === "waiting" ? "waiting" : "last"} at event ${moment}, ${named(shown)}:`;
   const steps = [previous && `before: --at ${previous}`, next && `after: --at ${next}`].filter(Boolean).join(", ");
   const lines = [`Run '${run.name}' at event ${at}, ${named(events[at - 1])}${steps === "" ? "" : dim(`  (${steps})`)}`
     + where];
   if (locals.otherVersion) lines.push("The code on disk is another version than the one that ran; the history fits " +
     "both, but lines and names are those of today.");
   if (locals.frames.length === 0) lines.push("None of your functions was on the stack there.");
-  for (const frame of locals.frames) lines.push("", ...frameLines(frame, inLine));
+  for (const frame of locals.frames) lines.push("", ...frameLines(frame));
   return `${lines.join("\n")}${locals.frames.length === 0 ? "" : "\n"}`;
-}
-
-function frameLines(frame: SeenFrame, inLine: typeof import("../debug/host.ts").inLine): readonly string[] {
-  const [place = "", fn] = frame.site.split(" ", 2);
-  const late = frame.asOf === undefined ? "" : dim(`  suspended; as it was at event ${frame.asOf}`);
-  const variables = frame.scopes.flatMap(({ kind, variables: found }) => found.map(([name, value]) =>
-    ({ name, text: inLine(value), from: kind === "closure" || kind === "module" ? dim(`  ${kind}`) : "" })));
-  const width = Math.min(24, Math.max(0, ...variables.map(({ name }) => name.length)));
-  return [`${bold(fn ?? frame.workflow ?? "(function)")}  ${place}${late}`,
-    ...frame.code === undefined ? [] : [dim(`    ${frame.code}`)],
-    ...variables.map(({ name, text, from }) => `  ${name.padEnd(width)}  ${text}${from}`)];
 }

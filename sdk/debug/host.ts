@@ -4,7 +4,6 @@ import { RepriseError } from "../../engine/index.ts";
 import type { Hit, HostReply, HostRequest, Locals, LogPoint, Opening, ReplayedRun } from "./protocol.ts";
 
 export type { Hit, Locals, LogPoint, Opening, ReplayedRun, Watched } from "./protocol.ts";
-export { inLine, type Seen, type SeenFrame, type SeenPart, type SeenScope } from "./seen.ts";
 
 /** What log points printed. `diverged`: the replay went no further than there. */
 export interface LogPointHits { readonly hits: readonly Hit[];
