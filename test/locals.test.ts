@@ -206,7 +206,7 @@ describe("the variables of a past run", () => {
 
 describe("a replay that does not come back", () => {
   test("is ended at the limit, and the host answers the next question", async () => {
-    const host = openDebugger({ limitMs: 3000, cwd: folder });
+    const host = openDebugger({ limitMs: 6000, cwd: folder });
     const file = edited("endless.ts", (text) => text.replace('await label("last");', "for (;;);"));
     const run = { ...toReplay(good, file), runId: "endless" }, at = seqOf(good, "TimerFired", "timer:sleep#0");
     await expect(look(host, run, at)).rejects.toMatchObject({ code: "REPLAY_STUCK" });

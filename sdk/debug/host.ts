@@ -26,6 +26,8 @@ export interface RunDebugger {
 /** No optimising compiler: what it makes has lost the variables that a debugger would read. */
 export const FLAGS = ["--no-opt", "--no-maglev"] as const;
 const LIMIT_MS = 10_000;
+/** Events so near the end of what was loaded may have got followers that belong to their turn. */
+const NEAR = 50;
 
 /** Makes a debugger. `limitMs`: a replay that takes longer is ended; default 10 s, or REPRISE_DEBUG_TIMEOUT. `cwd`: a
  *  folder of the user's package; default this process's. */
@@ -41,8 +43,8 @@ class Host implements RunDebugger {
   readonly #limitMs: number;
   readonly #cwd: string;
   readonly #waiting = new Map<number, Waiting>();
-  /** The runs that the host has, with the seq up to which. */
-  readonly #loaded = new Map<string, number>();
+  /** The runs that the host has, or is being given, with the seq up to which. */
+  readonly #loaded = new Map<string, { readonly head: number; readonly done: Promise<unknown> }>();
   #child: ChildProcess | undefined;
   #next = 1;
 
@@ -50,14 +52,14 @@ class Host implements RunDebugger {
 
   async locals({ runId, head, at, watches = [], open }: Parameters<RunDebugger["locals"]>[0],
     run: () => Promise<ReplayedRun>): Promise<Locals> {
-    await this.#load(runId, head, run);
+    await this.#load(runId, head, at, run);
     const answer = await this.#ask({ locals: { runId, at, watches, ...(open && { open }) } });
     return answer as Locals; // what the host answers to this request
   }
 
   async logPoints({ runId, head, points }: Parameters<RunDebugger["logPoints"]>[0],
     run: () => Promise<ReplayedRun>): Promise<LogPointHits> {
-    await this.#load(runId, head, run);
+    await this.#load(runId, head, head, run);
     const answer = await this.#ask({ logPoints: { runId, points } });
     return answer as LogPointHits; // what the host answers to this request
   }
@@ -70,13 +72,16 @@ class Host implements RunDebugger {
     await ended;
   }
 
-  async #load(runId: string, head: number, run: () => Promise<ReplayedRun>): Promise<void> {
-    if (this.#loaded.get(runId) === head && this.#child !== undefined) return;
-    await this.#ask({ load: await run() });
+  /** A run that goes on is given anew only for events near its end: what lies before does not change any more. */
+  async #load(runId: string, head: number, at: number, run: () => Promise<ReplayedRun>): Promise<void> {
+    const known = this.#child === undefined ? undefined : this.#loaded.get(runId);
+    if (known !== undefined && (known.head === head || at <= known.head - NEAR)) { await known.done; return }
+    const done = run().then((load) => this.#ask({ load }));
     this.#loaded.delete(runId);
-    this.#loaded.set(runId, head);
+    this.#loaded.set(runId, { head, done });
     // The host keeps four.
     for (const old of [...this.#loaded.keys()].slice(0, -4)) this.#loaded.delete(old);
+    try { await done } catch (error) { this.#loaded.delete(runId); throw error }
   }
 
   #ask(ask: Ask): Promise<unknown> {
