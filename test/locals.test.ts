@@ -313,6 +313,8 @@ describe("a name", () => {
     expect(ahead("async () => { var a; | ; { let a } }", "a")).toBe(false);
     expect(ahead("async () => { const g = () => { | }; const a = 1 }", "a")).toBe(false); // a closure's: V8 knows
     expect(ahead("async () => { |; class A {} }", "A")).toBe(true);
+    const { module } = new Declarations('import x from "y"; export const a = 1; { let b } class C {} () => { let d }');
+    expect([...module]).toEqual(["a", "C"]);
   });
 });
 

@@ -4,13 +4,10 @@
  */
 import { parse } from "acorn";
 
-interface Declaration { readonly name: string;
-  /** The region in which the name is known. */
-  readonly start: number; readonly end: number;
-  /** Where the function begins that the region belongs to. */
-  readonly fn: number;
-  /** From here on the name has its value. */
-  readonly from: number }
+/** A block in which names are known. `fn`: where the function begins that it belongs to; -1 outside any. */
+interface Region { readonly start: number; readonly end: number; readonly fn: number; readonly module?: true }
+/** `from`: where the name has its value. */
+interface Declaration extends Region { readonly name: string; readonly from: number }
 
 /** A node of the syntax tree; the fields depend on its type. */
 interface Node { readonly type: string; readonly start: number; readonly end: number;
@@ -18,6 +15,8 @@ interface Node { readonly type: string; readonly start: number; readonly end: nu
 
 /** Where the names of one script are declared. */
 export class Declarations {
+  /** Names that the module itself declares with let, const or class: what it imports is not among them. */
+  readonly module = new Set<string>();
   readonly #byName = new Map<string, Declaration[]>();
   readonly #functions: { readonly start: number; readonly end: number }[] = [];
 
@@ -27,7 +26,7 @@ export class Declarations {
     try { program = parse(text, { ecmaVersion: "latest", sourceType: "module", allowHashBang: true }) } catch {
       return; // syntax that the parser does not know yet: no name is hidden
     }
-    if (isNode(program)) this.#walk(program, { start: program.start, end: program.end, fn: -1 });
+    if (isNode(program)) this.#walk(program, { start: program.start, end: program.end, fn: -1, module: true });
   }
 
   /** Is `name`, as code at this offset would read it in its own function, declared but not yet there? */
@@ -43,13 +42,13 @@ export class Declarations {
       : best, -1);
   }
 
-  #walk(node: Node, region: { readonly start: number; readonly end: number; readonly fn: number }): void {
+  #walk(node: Node, region: Region): void {
     let inner = region;
     if (/^(Function(Declaration|Expression)|ArrowFunctionExpression)$/.test(node.type)) {
       this.#functions.push({ start: node.start, end: node.end });
       inner = { start: node.start, end: node.end, fn: node.start };
     } else if (/^(BlockStatement|StaticBlock|SwitchStatement|For(In|Of)?Statement)$/.test(node.type)) {
-      inner = { ...region, start: node.start, end: node.end };
+      inner = { start: node.start, end: node.end, fn: region.fn };
     }
     if (node.type === "VariableDeclaration" && node["kind"] !== "var") this.#declare(node, inner);
     if (node.type === "ClassDeclaration") this.#add(node["id"], node.end, region);
@@ -64,17 +63,17 @@ export class Declarations {
     }
   }
 
-  #declare(node: Node, region: { readonly start: number; readonly end: number; readonly fn: number }): void {
+  #declare(node: Node, region: Region): void {
     for (const one of listOf(node["declarations"])) this.#add(one["id"], one.end, region);
   }
 
   /** Every name of a pattern. */
-  #add(pattern: unknown, from: number, region: { readonly start: number; readonly end: number; readonly fn: number }):
-    void {
+  #add(pattern: unknown, from: number, region: Region): void {
     if (!isNode(pattern)) return;
     if (pattern.type === "Identifier") {
       const name = String(pattern["name"]), known = this.#byName.get(name), one = { name, from, ...region };
       if (known === undefined) this.#byName.set(name, [one]); else known.push(one);
+      if (region.module === true) this.module.add(name);
       return;
     }
     const inner = pattern.type === "AssignmentPattern" ? [pattern["left"]]

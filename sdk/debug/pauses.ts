@@ -175,8 +175,9 @@ export class Pauses {
   /** The names of a scope that have a value by now. A closure's names are told by V8 itself. */
   #names(frame: Debugger.CallFrame, kind: SeenScope["kind"], scope: object): readonly string[] {
     const names = Object.keys(scope).filter((name) => /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name));
-    if (kind !== "block" && kind !== "local") return names;
+    if (kind !== "block" && kind !== "local" && kind !== "module") return names;
     const { declarations, offset } = this.#placeOf(frame.location);
+    if (kind === "module") return names.filter((name) => declarations.module.has(name));
     return names.filter((name) => !declarations.isAhead(name, offset));
   }
 
