@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { openRunEngine, type WorkflowSpec } from "../engine/index.ts";
+import { openRunEngine, type RunEngine, type WorkflowSpec } from "../engine/index.ts";
 import { holderOf } from "../engine/store/lock.ts";
 import { openRemoteStore } from "../engine/store/remote.ts";
 import { randomFrom } from "./simulation.ts";
@@ -37,6 +37,16 @@ async function kill(child: ChildProcess): Promise<void> {
   await gone;
 }
 
+const spec = (name: string): WorkflowSpec => ({ name, fn: () => undefined, dangling: "cancel", codeVersion: "" });
+/** Waits until the directory is served. The engine only starts and asks, and never takes the directory over. */
+async function asker(database: string): Promise<RunEngine> {
+  const find = async (): Promise<string | undefined> => (await holderOf(database))?.socket || undefined;
+  while (await find() === undefined) await pause(20);
+  return openRunEngine({ database, store: await openRemoteStore({ location: database, find }),
+    workflow: () => undefined, workflows: () => [], claims: "none",
+    observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+}
+
 test(`12 kills of whoever holds the directory, and two of a worker, lose no run (SEED=${seed})`,
   async () => {
     const random = randomFrom(seed), database = join(folder, "db"), ledger = join(folder, "ledger");
@@ -47,19 +57,13 @@ test(`12 kills of whoever holds the directory, and two of a worker, lose no run 
       return worker;
     };
     let server = startServer(database);
-    const find = async (): Promise<string | undefined> => (await holderOf(database))?.socket || undefined;
-    while (await find() === undefined) await pause(20);
+    const engine = await asker(database);
     let worker = hire();
-    // It only starts and asks, and never takes the directory over.
-    const engine = await openRunEngine({ database, store: await openRemoteStore({ location: database, find }),
-      workflow: () => undefined, workflows: () => [], claims: "none",
-      observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
     const runs: { readonly runId: string; readonly name: string }[] = [];
     const start = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i++) {
         const name = NAMES[runs.length % NAMES.length] ?? "sequence";
-        const spec: WorkflowSpec = { name, fn: () => undefined, dangling: "cancel", codeVersion: "" };
-        runs.push({ runId: (await engine.start({ workflow: spec, input: undefined })).runId, name });
+        runs.push({ runId: (await engine.start({ workflow: spec(name), input: undefined })).runId, name });
       }
     };
     for (let kills = 1; kills <= 12; kills++) {
@@ -84,3 +88,24 @@ test(`12 kills of whoever holds the directory, and two of a worker, lose no run 
     expect(await worker.ended).toBe(0);
     await engine.close(0);
   }, 240_000);
+
+test("a task that blocks its process for longer than the lease keeps its run: a thread renews it through the socket",
+  async () => {
+    const database = join(folder, "blocking"), ledger = join(folder, "ledger-blocking");
+    writeFileSync(ledger, "");
+    const server = startServer(database), engine = await asker(database);
+    const busy = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "1500" });
+    children.add(busy.child);
+    await busy.says(/^ready/);
+    await pause(1500); // the guard of the lease is there after the first check
+    const { runId } = await engine.start({ workflow: spec("blocking"), input: { p: 5000 } });
+    await busy.says(/^ran task:block/);
+    const other = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "1500" });
+    children.add(other.child);
+    await other.says(/^ready/);
+    expect(await engine.result(runId)).toBe("done");
+    expect((await engine.history(runId)).filter((event) => event.type === "RunClaimed")).toHaveLength(1);
+    for (const { child } of [busy, other]) await kill(child);
+    await engine.close(0);
+    await kill(server);
+  }, 60_000);
