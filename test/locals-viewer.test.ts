@@ -1,6 +1,6 @@
 /** Variables of past runs in the viewer: a real server process, asked over HTTP and looked at in a real browser. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { chromium, type Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { localsAnswer, logPointsAnswer } from "../replay-viewer/server/wire-debug.ts";
+import { CHROMIUM_ARGS, chromiumForTests } from "./chromium.ts";
 import { endAll, start } from "./talking.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -144,10 +145,9 @@ describe("a server with --allow-debug", () => {
       .toMatchObject({ status: 422, body: { error: { code: "NO_CODE_AT_LINE" } } });
   });
 
-  const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-    .find((path) => existsSync(path));
+  const executablePath = chromiumForTests();
   test.skipIf(executablePath === undefined)("shows them beside the source, steps back, watches, opens", async () => {
-    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox"] });
+    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGS] });
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } }), errors: string[] = [];
     page.on("pageerror", (error) => { errors.push(error.message) });
     await page.goto(`${server.origin}/runs/${runId}?e=6&tab=source#token=${server.token}`);

@@ -15,9 +15,12 @@ import { focusOn } from "./view.ts";
 
 /** The panel below the source. Nothing for a recording: there is nobody who could run the code. */
 export function LocalsPanel({ run }: { run: Session }): JSX.Element | null {
+  return run.recorded ? null : <Panel run={run} />;
+}
+
+function Panel({ run }: { run: Session }): JSX.Element {
   const held = localsOf(run.id), seq = run.seq.value, watches = held.watches.value;
   const answer = useMemo(() => held.at(seq), [held, seq, watches]);
-  if (run.recorded) return null;
   const off = held.off.value;
   if (off !== undefined) return <section class="locals" aria-label="Variables"><p class="faint lead">Variables are not
     shown: {off.problem.message}. {off.problem.hint}</p></section>;
