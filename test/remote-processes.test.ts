@@ -195,6 +195,31 @@ describe("when the server is killed", () => {
   }, 120_000);
 });
 
+describe("beside a program", () => {
+  const HOLDER = `import { openEngine } from "reprise";
+const engine = await openEngine({ viewer: VIEWER });
+console.log("open");
+setTimeout(() => undefined, 60_000);
+process.once("SIGTERM", () => { void engine.close().then(() => process.exit(0)) });
+`;
+
+  test("with `viewer: true` a script runs through it; without, it is refused and told who holds the directory",
+    async () => {
+      const folder = given("program");
+      go(folder);
+      for (const viewer of ["{ port: 0 }", "false"]) {
+        writeFileSync(join(folder, "holder.mjs"), HOLDER.replace("VIEWER", viewer));
+        const holder = start(folder, ["holder.mjs"]);
+        await holder.until(/open/);
+        const script = start(folder, ["a.mjs"], { REPRISE_FRESH: "1" });
+        if (viewer === "false") await script.until(new RegExp(`is held by process ${holder.child.pid}`));
+        else { await script.until(/result 21/); expect(await script.ended).toBe(0) }
+        holder.child.kill("SIGTERM");
+        expect(await holder.ended, holder.said()).toBe(0);
+      }
+    });
+});
+
 describe("beside `reprise dev`", () => {
   test("a script runs through it, and a save that starts it anew does not disturb the script", async () => {
     const folder = given("dev");
