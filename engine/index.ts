@@ -18,7 +18,7 @@ export { isDecision, isDelivery, isTerminal, type ClosePolicy, type Event, type 
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";
-export type { RunInfo, TaskPolicy, TaskSpec, WorkflowSpec } from "./core/policy.ts";
+export type { LimitSpec, RunInfo, TaskPolicy, TaskSpec, WorkflowSpec } from "./core/policy.ts";
 export { contentHash, inputHash } from "./codec/hash.ts";
 export { encodeRecorded } from "./codec/limits.ts";
 export { decodeValue } from "./codec/value.ts";
@@ -37,8 +37,9 @@ export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
 export { describeHolder, holderOf, type Holder } from "./directory.ts";
-export { TERMINAL_STATES, StoreError, type LogLine, type RunCount, type RunFilter, type RunRow, type RunState,
-  type Store } from "./store/port.ts";
+export { TERMINAL_STATES, StoreError, type LimitInfo, type LogLine, type RunCount, type RunFilter, type RunRow,
+  type RunState, type SlotInfo, type Store }
+  from "./store/port.ts";
 
 patchGlobals();
 

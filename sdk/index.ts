@@ -8,6 +8,7 @@ export { context, logger, record, taskContext, type Logger, type RunInfo, type T
   from "./context.ts";
 export { condition, signal, waitFor, type SignalDef, type WaitForOptions } from "./signal.ts";
 export { expose, query, update, type QueryDef, type UpdateDef } from "./update.ts";
+export { limit, rate, type Limit } from "./limit.ts";
 export { saga, scope, shield } from "./scope.ts";
 export { continueWith, deprecatePatch, patched } from "./evolve.ts";
 export { artifact, attributes, progress, stream, type Stream } from "./show.ts";

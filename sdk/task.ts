@@ -4,6 +4,7 @@ import {
   type TaskPolicy, type TaskSpec, type WorkflowFrame,
 } from "../engine/index.ts";
 import { notInRun } from "./frame.ts";
+import { limitsOf, type Limit } from "./limit.ts";
 import { rememberUndo } from "./scope.ts";
 import { captureTaskConsole } from "./console-capture.ts";
 import { checkName, defineTask, defineWorkflow, workflowSpec } from "./registry.ts";
@@ -27,6 +28,8 @@ export interface TaskOptions<A extends readonly unknown[], R> {
   timeout?: Duration;
   /** Limit of all attempts together, delays included. */
   deadline?: Duration;
+  /** What every attempt must pass before it begins, by limit() and rate(), or their names. */
+  limits?: readonly (Limit | string)[];
   tags?: readonly string[];
   description?: string;
   version?: string;
@@ -96,8 +99,8 @@ export function task(name: string, ...rest: readonly unknown[]): unknown {
 }
 
 const KNOWN = new Set(["retries", "retryDelay", "retryIf", "timeout", "deadline", "tags", "description", "version",
-  "runName", "onCompleted", "onFailed", "captureConsole", "undo", "key"]);
-const LATER = new Set(["cache", "limits", "pool", "runner", "heartbeat", "queueTimeout"]);
+  "runName", "onCompleted", "onFailed", "captureConsole", "undo", "limits", "key"]);
+const LATER = new Set(["cache", "pool", "runner", "heartbeat", "queueTimeout"]);
 
 /** Options as the engine wants them. @throws INVALID_OPTION, NOT_YET */
 function policyOf(name: string, options: AnyOptions): TaskPolicy {
@@ -113,6 +116,7 @@ function policyOf(name: string, options: AnyOptions): TaskPolicy {
   if (options.captureConsole) captureTaskConsole();
   return {
     retries, retryDelay: options.retryDelay ?? 0,
+    ...(options.limits && { get limits() { return limitsOf(name, options.limits ?? []) } }),
     ...(options.retryIf && { retryIf: options.retryIf }),
     ...(options.timeout !== undefined && { timeoutMs: toMs(options.timeout, `timeout of task '${name}'`) }),
     ...(options.deadline !== undefined && { deadlineMs: toMs(options.deadline, `deadline of task '${name}'`) }),
@@ -171,7 +175,8 @@ function durable(frame: WorkflowFrame, spec: TaskSpec, options: AnyOptions, args
 
 /** Within an attempt a task is a plain call, so what only the engine can give is refused. */
 async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly unknown[]): Promise<unknown> {
-  const lost = (["retries", "timeout", "deadline", "undo"] as const).filter((option) => options[option] !== undefined);
+  const lost = (["retries", "timeout", "deadline", "undo", "limits"] as const).filter((option) =>
+    options[option] !== undefined);
   if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",
     `task '${spec.name}' is called inside another task, where its ${lost.join(" and ")} would not apply`,
     `Call it from the workflow, or call ${spec.name}.fn(...) if a plain call is meant.`);

@@ -42,6 +42,12 @@ export interface WorkflowOptions<S extends Schema = Schema> {
   runName?: string | ((input: OutputOf<S>) => string);
   /** Calls still open when the function has ended; default "cancel". */
   dangling?: "cancel" | "await" | "error";
+  /** Runs with the same `key` (default: all of the workflow) take turns, `max` at once, from their start to their end;
+   *  `onFull`: a new run waits in line ("queue", the default), is not made ("skip", CONCURRENCY_FULL), ends as
+   * cancelled
+   *  ("cancelNew"), or the oldest that has its turn is cancelled ("cancelRunning"). */
+  concurrency?: { max: number; key?: (input: OutputOf<S>) => string;
+    onFull?: "queue" | "skip" | "cancelNew" | "cancelRunning" };
   /** What it reads, so that others can be offered them. */
   signals?: readonly { readonly signalName: string }[];
 }
@@ -85,6 +91,8 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
   const file = fileOf(callSite(workflow));
   const spec: WorkflowSpec = {
     name, fn: run, dangling: checked.dangling ?? "cancel", ...(file !== undefined && { file }),
+    // Its key is called with what the schema gave, as its types say.
+    ...(checked.concurrency && { concurrency: checked.concurrency as NonNullable<WorkflowSpec["concurrency"]> }),
     get codeVersion() { return codeVersionOf(file).version },
   };
   defineWorkflow(spec, file);
@@ -92,8 +100,8 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
   return makeWorkflow({ spec, options: checked }, {});
 }
 
-const KNOWN = new Set(["input", "description", "version", "tags", "runName", "dangling", "signals"]);
-const LATER = new Set(["retries", "retryDelay", "deadline", "evolve", "concurrency"]);
+const KNOWN = new Set(["input", "description", "version", "tags", "runName", "dangling", "signals", "concurrency"]);
+const LATER = new Set(["retries", "retryDelay", "deadline", "evolve"]);
 
 function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
   for (const option of Object.keys(options)) {
@@ -105,6 +113,11 @@ function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
   }
   if (options.input !== undefined && !("~standard" in options.input)) throw new RepriseError("INVALID_OPTION",
     `workflow '${name}': input is not a schema`, "Give a zod schema, such as z.object({ ... }).");
+  const { concurrency } = options;
+  if (concurrency !== undefined && !(Number.isInteger(concurrency.max) && concurrency.max >= 1)) {
+    throw new RepriseError("INVALID_OPTION", `workflow '${name}': the max of its concurrency is ${concurrency.max}`,
+      "Give a whole number from 1.");
+  }
   return options;
 }
 

@@ -135,6 +135,7 @@ const SHAPES: { readonly [T in EventType]: string } = {
   RunReleased: "reason:text",
   RunLost: "epoch:count worker?:text",
   MailIgnored: `${MAIL} kind:text why:text`,
+  AttemptQueued: "key:text attempt:count limit:text dueAt?:number",
   AttemptStarted: "key:text attempt:count",
   AttemptFailed: "key:text attempt:count error:error",
   RetryScheduled: "key:text attempt:count dueAt:number",

@@ -218,6 +218,11 @@ export interface MailIgnored extends Base, FromMail {
 export interface AttemptStarted extends Base {
   readonly type: "AttemptStarted"; readonly key: string; readonly attempt: number;
 }
+/** A try of a task waits for a limit: for a slot, or until `dueAt`. */
+export interface AttemptQueued extends Base {
+  readonly type: "AttemptQueued"; readonly key: string; readonly attempt: number; readonly limit: string;
+  readonly dueAt?: number;
+}
 /** One try of a task failed. */
 export interface AttemptFailed extends Base {
   readonly type: "AttemptFailed"; readonly key: string; readonly attempt: number; readonly error: ErrorRecord;
@@ -257,7 +262,7 @@ export type Decision =
   | TaskScheduled | TimerStarted | TimerCancelled | TaskCancelRequested | ValueRecorded | WaitOpened | WaitClosed
   | ChildStarted | ChildCancelRequested | SignalSent | UpdateCompleted | PatchDecided | Published | Terminal;
 export type Observation =
-  | RunClaimed | RunReleased | RunLost | MailIgnored | AttemptStarted | AttemptFailed | RetryScheduled
+  | RunClaimed | RunReleased | RunLost | MailIgnored | AttemptQueued | AttemptStarted | AttemptFailed | RetryScheduled
   | RunParked | RunUnparked | RunPaused | RunUnpaused | RunForked | Reported | Noted;
 export type Event = Delivery | Decision | Observation;
 export type EventType = Event["type"];
@@ -277,7 +282,8 @@ const CLASSES: { readonly [T in EventType]: EventClass } = {
   RunContinued: "decision", ValueRecorded: "decision", RunCompleted: "decision", RunFailed: "decision",
     RunCancelled: "decision",
   RunClaimed: "observation", RunReleased: "observation", RunLost: "observation", MailIgnored: "observation",
-  AttemptStarted: "observation", AttemptFailed: "observation", RetryScheduled: "observation",
+  AttemptQueued: "observation", AttemptStarted: "observation", AttemptFailed: "observation",
+    RetryScheduled: "observation",
   RunParked: "observation", RunUnparked: "observation", RunPaused: "observation", RunUnpaused: "observation",
   RunForked: "observation", Reported: "observation", Noted: "observation",
 };

@@ -109,6 +109,11 @@ export class Fold {
       case "RunReleased":
         this.#all(view, { state: view.state === "paused" ? "paused" : "waiting", worker: undefined }); return;
       case "RunLost": this.#all(view, { state: "pending", epoch: event.epoch, worker: undefined }); return;
+      case "AttemptQueued": {
+        const task = view.tasks.get(event.key);
+        if (task !== undefined) this.#set(task, "queued", { limit: event.limit, since: event.at, dueAt: event.dueAt });
+        return;
+      }
       case "AttemptStarted": this.#attempt(event.key, event.attempt, event.at); return;
       case "AttemptFailed": {
         const attempt = view.tasks.get(event.key)?.attempts.at(-1);
@@ -143,7 +148,7 @@ export class Fold {
   #task(key: string, fields: Partial<TaskView>, at: number): void {
     const task = this.#view.tasks.get(key);
     if (task === undefined || task.endedAt !== undefined) return;
-    this.#all(task, { ...fields, retryAt: undefined });
+    this.#all(task, { ...fields, retryAt: undefined, queued: undefined });
     const attempt = task.attempts.at(-1);
     if (attempt !== undefined && attempt.endedAt === undefined) this.#set(attempt, "endedAt", at);
   }
@@ -151,7 +156,7 @@ export class Fold {
   #attempt(key: string, attempt: number, startedAt: number): void {
     const task = this.#view.tasks.get(key);
     if (task === undefined) return;
-    this.#all(task, { state: "running", retryAt: undefined });
+    this.#all(task, { state: "running", retryAt: undefined, queued: undefined });
     this.#push(task.attempts, { attempt, startedAt, endedAt: undefined, error: undefined, worker: this.#view.worker });
   }
 
@@ -265,7 +270,8 @@ type Folded = "RunStarted" | "TaskScheduled" | "TaskCompleted" | "TaskFailed" | 
 function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): TaskView {
   return { key: event.key, name: event.name, state: "scheduled", input: event.input, result: undefined,
     error: undefined,
-    attempts: [], scheduledAt: event.at, endedAt: undefined, retryAt: undefined, by: event.by, site: event.site,
+    attempts: [], scheduledAt: event.at, endedAt: undefined, queued: undefined, retryAt: undefined, by: event.by,
+      site: event.site,
     retries: event.retries ?? 0 };
 }
 function timerOf(event: Extract<Event, { readonly type: "TimerStarted" }>): TimerView {

@@ -13,9 +13,14 @@ export interface TaskPolicy {
   /** All attempts together, delays included, from when the task was scheduled. */
   readonly deadlineMs?: number;
   readonly captureConsole?: boolean;
+  /** What every attempt must pass before it begins. */
+  readonly limits?: readonly LimitSpec[];
   readonly onCompleted?: (result: unknown) => void | Promise<void>;
   readonly onFailed?: (error: Error) => void | Promise<void>;
 }
+
+/** A limit shared by all workers: `max` at once, or `max` in `perMs` milliseconds. */
+export interface LimitSpec { readonly name: string; readonly max: number; readonly perMs?: number }
 
 /** A task as the engine runs it. */
 export interface TaskSpec {
@@ -31,6 +36,11 @@ export interface WorkflowSpec {
   readonly fn: (input: unknown) => unknown;
   /** What happens to calls still open when the function has ended. */
   readonly dangling: "cancel" | "await" | "error";
+  /** Runs with the same key take turns, `max` at once; `onFull`: what becomes of a run for which there is none. */
+  readonly concurrency?: {
+    readonly max: number; readonly key?: (input: unknown) => string;
+    readonly onFull?: "queue" | "skip" | "cancelNew" | "cancelRunning";
+  };
   /** Hash of the sources that define it; empty when unknown. */
   readonly codeVersion: string;
   /** Defining file relative to the package root, with forward slashes. */

@@ -14,6 +14,8 @@ export interface TaskView {
   readonly input: Payload | undefined; result: Payload | undefined; error: ErrorRecord | undefined;
   readonly attempts: AttemptView[];
   readonly scheduledAt: number; endedAt: number | undefined;
+  /** What the next attempt waits for: a limit's slot, or its instant. */
+  queued: { readonly limit: string; readonly since: number; readonly dueAt: number | undefined } | undefined;
   /** When the next attempt is due, while retrying. */
   retryAt: number | undefined;
   /** seq of the delivery whose turn scheduled it. */

@@ -1,8 +1,10 @@
 /** A run before its first row: what `start`, a child call and `continueWith` have in common. */
 import type { Draft, Event, Payload, RunParent, RunStarted } from "../core/events.ts";
+import { RepriseError } from "../core/errors.ts";
 import { runName } from "../core/names.ts";
 import type { WorkflowSpec } from "../core/policy.ts";
 import { encodeEvents } from "../codec/rows.ts";
+import { decodeValue } from "../codec/value.ts";
 import type { NewRun } from "../store/port.ts";
 import type { Ids } from "./ids.ts";
 import type { History } from "./load.ts";
@@ -13,7 +15,7 @@ export const ENGINE_FLAGS = 1;
 /** What a new run is. Absent `worker`: whoever claims it runs it. */
 export interface BirthRequest {
   readonly runId: string;
-  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file">;
+  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file" | "concurrency">;
   readonly input: Payload | undefined;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -29,13 +31,15 @@ export interface BirthRequest {
   readonly scriptKey?: string | undefined;
   readonly readyAt?: number | undefined;
   readonly replace?: boolean;
+  readonly skipIfFull?: boolean;
 }
 /** A new run as the store wants it, and its history as a driver wants it. */
 export interface Birth { readonly run: NewRun; readonly history: History }
 
 /** Gives a new run its name, its seed and its first events. */
 export function birth(request: BirthRequest, ids: Ids): Birth {
-  const { workflow, at, worker, parent, tags = [] } = request;
+  const { workflow, at, parent, tags = [] } = request, slot = slotOf(workflow, request.input);
+  const worker = slot === undefined ? request.worker : undefined; // whose turn it is, the store says
   const name = request.name ?? runName(ids.random);
   const started: Draft = {
     type: "RunStarted", at, workflow: workflow.name, name, seed: ids.uuid(), engineFlags: ENGINE_FLAGS,
@@ -54,10 +58,20 @@ export function birth(request: BirthRequest, ids: Ids): Birth {
     ...(request.scriptKey !== undefined && { scriptKey: request.scriptKey }),
     ...(workflow.file !== undefined && { file: workflow.file }), ...(worker !== undefined && { worker }),
     ...(request.readyAt !== undefined && { readyAt: request.readyAt }),
-    ...(request.replace && { replace: true }),
-    ...(parent && { parentId: parent.id, rootId: parent.root }),
+    ...(request.replace && { replace: true }), ...(request.skipIfFull && { skipIfFull: true }),
+    ...slot, ...(parent && { parentId: parent.id, rootId: parent.root }),
   };
   // Each draft with its place is the event that it was the draft of.
   const events = drafts.map((draft, i) => ({ ...draft, seq: i + 1 }) as Event);
   return { run, history: { events, lastFirstSeq: 1, partial: false } };
+}
+
+/** The turns that a run of this workflow takes, if it takes any. @throws INVALID_OPTION when its key is no text */
+export function slotOf({ name, concurrency }: Pick<WorkflowSpec, "name" | "concurrency">, input: Payload | undefined):
+  { readonly slotKey: string; readonly slotMax: number } | undefined {
+  if (concurrency === undefined) return undefined;
+  const key: unknown = concurrency.key?.(decodeValue(input)) ?? "";
+  if (typeof key !== "string") throw new RepriseError("INVALID_OPTION",
+    `workflow '${name}': the key of its concurrency is ${JSON.stringify(key)}`, "Let key return a text.");
+  return { slotKey: `${name}/${key}`, slotMax: concurrency.max };
 }

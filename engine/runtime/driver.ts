@@ -13,56 +13,18 @@ import { Execution } from "../replay/execution.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { siteLine } from "../replay/site.ts";
 import { afterTurns } from "../replay/turns.ts";
-import type { RunState, Store, StoreError } from "../store/port.ts";
-import type { Birth } from "./birth.ts";
+import type { RunState, StoreError } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
-import type { Appender, Committer, Outgoing } from "./committer.ts";
-import type { Ids } from "./ids.ts";
+import type { Appender, Outgoing } from "./committer.ts";
+import type { Departure, DriverHost } from "./host.ts";
 import { inheritedChildren, parkedIn, pausedIn, startOf, type History } from "./load.ts";
 import { Mailroom, type Addressee } from "./mail.ts";
-import type { Patience } from "./patience.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { values, valueOf } from "./rehearse.ts";
 import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
 import { originOf, sends, sentWith, type Sender } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
 import { Timers, type TimerHost } from "./timers.ts";
-
-/** What a worker gives to the runs that it holds. */
-export interface DriverHost {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly committer: Committer;
-  readonly patience: Patience;
-  /** The database's clock, as this worker estimates it. */
-  now(): number;
-  /** This worker, as leases know it. */
-  readonly id: string;
-  workflow(name: string): WorkflowSpec | undefined;
-  /** Has it room for a run of this pool? */
-  takes(pool: string | undefined): boolean;
-  /** Holds a run that has just been made for it. */
-  adopt(born: Birth): void;
-  /** Is enough of the lease left to start an attempt? */
-  mayStart(): boolean;
-  /** Calls back when the lease has been renewed; never, if it has lapsed. */
-  whenRenewed(fn: () => void): void;
-  /** Events of a run that have just become durable, values inline. */
-  observe(run: RunInfo, events: readonly Event[]): void;
-  log(run: RunInfo, line: { readonly seq: number; readonly level: LogLevel; readonly text: string;
-    readonly data: object | undefined; readonly key?: string; readonly attempt?: number }): void;
-  /** The run is no longer here: ended, released, parked or lost. */
-  gone(driver: Driver, how: Departure): void;
-}
-
-/** How a run left this worker. */
-export type Departure =
-  | { readonly how: "ended"; readonly event: Event }
-  /** `wakeAt`: when the run can move by itself again, if it can. */
-  | { readonly how: "released"; readonly wakeAt: number | undefined }
-  | { readonly how: "lost" }
-  | { readonly how: "parked"; readonly error: RepriseError };
 
 /** A run with nothing to do for so long is given back, and costs no memory any more. */
 const IDLE_MS = 10_000;
@@ -132,6 +94,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     return new Promise((resolve) => { (this.#waiters ??= []).push(resolve) });
   }
   now(): number { return this.#host.now() }
+  get priority(): number { return this.#origin.priority ?? 0 }
 
   line(seq: number, level: LogLevel, text: string, data?: object): void {
     this.#host.log(this.run, { seq, level, text, data });
@@ -368,7 +331,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     else if (now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");
   }
 
-  get #busy(): boolean { return this.#turns > 0 || this.#tasks.running > 0 || !this.#outbox.empty }
+  get #busy(): boolean { return this.#turns > 0 || this.#tasks.running + this.#tasks.queued > 0 || !this.#outbox.empty }
 
   #giveBack(reason: "drain" | "idle" | "paused"): void {
     if (this.#closing || !this.#caughtUp) return;

@@ -8,11 +8,11 @@ import { fromErrorRecord } from "../codec/error-record.ts";
 import { decodeValue } from "../codec/value.ts";
 import { TERMINAL_STATES, type HistoryRow, type LogLine, type RunFilter, type RunRow,
   type Store } from "../store/port.ts";
-import { birth } from "./birth.ts";
+import { birth, slotOf } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
 import { forkRow, planFork, planRetry, type ForkEdits, type ForkPlan } from "./fork.ts";
-import { loadHistory, readRows, type History } from "./load.ts";
+import { loadHistory, readRows, startOf, type History } from "./load.ts";
 import { hasEnded } from "./neighbours.ts";
 import { Operator } from "./operator.ts";
 import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
@@ -83,11 +83,13 @@ export class RunEngine {
     const later = request.at !== undefined && request.at > now;
     const mine = this.#parts.claims !== "none" && !later && this.#parts.pools.includes(request.pool ?? "default");
     const { run, history } = birth({ ...request, runId, at: now, worker: mine ? this.#worker.id : undefined,
-      readyAt: later ? request.at : undefined, replace: request.ifExists === "replace" }, ids);
+      readyAt: later ? request.at : undefined, replace: request.ifExists === "replace",
+      skipIfFull: request.workflow.concurrency?.onFull === "skip" }, ids);
     const { name } = run;
     const made = await this.#worker.create(run, history, request.workflow);
     if (!made.existed) {
-      if (mine) this.#parts.observer.events(this.#worker.driver(runId)?.run
+      if (run.slotKey !== undefined) await this.#takeTurn(run.slotKey, runId, request.workflow);
+      if (run.worker !== undefined) this.#parts.observer.events(this.#worker.driver(runId)?.run
         ?? new Identity(runId, { name, workflow: request.workflow.name, at: now }), history.events);
       return { runId: made.runId, name, existed: false };
     }
@@ -96,6 +98,18 @@ export class RunEngine {
       "Use another id, or ifExists: \"attach\" to wait for that run, or \"replace\" to free the id.");
     return { runId: made.runId, name: (await this.#worker.patience.insist(() => this.row(made.runId))).name,
       existed: true };
+  }
+
+  /** A run that finds all turns taken: what its workflow says becomes of it, or of those that have them. */
+  async #takeTurn(slotKey: string, runId: string, { concurrency }: WorkflowSpec): Promise<void> {
+    this.#worker.poke();
+    if (concurrency?.onFull !== "cancelNew" && concurrency?.onFull !== "cancelRunning") return;
+    const others = (await this.store.turns(slotKey)).filter((one) => one.runId !== runId), { max } = concurrency;
+    if (others.length < max) return;
+    if (concurrency.onFull === "cancelNew") await this.cancel(runId,
+      { reason: `run ${others[0]?.runId} has its turn` });
+    else for (const one of others.slice(0, others.length - max + 1)) await this.cancel(one.runId, {
+      reason: `run ${runId} takes its turn` });
   }
 
   /** Continues an unfinished run here. Its history as it was found, or undefined if another worker holds it. */
@@ -193,12 +207,15 @@ export class RunEngine {
     const { ids, clock } = this.#parts, runId = ids.run(clock.now()), at = this.#worker.now();
     const spec = this.#parts.workflow(row.workflow), name = runName(ids.random);
     const { pool, priority, tags, workflow, file, idempotencyKey } = row;
+    const slot = spec && slotOf(spec, how.input ?? startOf(await this.history(row.runId)).input);
     const first = forkRow(row.runId, plan, { ...how, name, at });
     await this.#worker.patience.insist(() => this.store.create({ runId, workflow, name, pool, priority, tags,
-      codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first,
+      codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first, ...slot,
       ...(file !== null && { file }),
       ...(how.why === "retry" && idempotencyKey !== null && { idempotencyKey, replace: true }) }));
-    if (spec !== undefined && this.#parts.claims !== "none") await this.#worker.resume(runId, spec);
+    if (spec !== undefined && this.#parts.claims !== "none") {
+      if (slot === undefined) await this.#worker.resume(runId, spec); else this.#worker.expect(runId);
+    }
     return { runId, name, seqs: plan.seqs };
   }
 

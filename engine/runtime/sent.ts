@@ -4,7 +4,7 @@ import type { RunInfo } from "../core/policy.ts";
 import type { Open } from "../replay/calls.ts";
 import type { Sent, SentMail } from "../store/port.ts";
 import { birth, type Birth } from "./birth.ts";
-import type { DriverHost } from "./driver.ts";
+import type { DriverHost } from "./host.ts";
 
 /** The run that decides. */
 export interface Sender {

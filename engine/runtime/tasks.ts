@@ -1,6 +1,7 @@
 /** The attempts of one run's open tasks: start, retry after a durable delay, time out, abort. */
 import { RepriseError, TimedOut } from "../core/errors.ts";
 import type { Event, Payload } from "../core/events.ts";
+import type { LimitSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import { decodeValue } from "../codec/value.ts";
@@ -9,7 +10,8 @@ import { Abort } from "../replay/abort.ts";
 import type { TaskFrame } from "../replay/identity.ts";
 import { afterTurns } from "../replay/turns.ts";
 import { AttemptFrame, nextAttempt, runAttempt } from "./attempt.ts";
-import type { Driver, DriverHost } from "./driver.ts";
+import type { Driver } from "./driver.ts";
+import type { DriverHost } from "./host.ts";
 
 interface Task {
   readonly call: OpenTask;
@@ -32,6 +34,7 @@ export class Tasks {
   /** undefined where history has no tasks. */
   readonly #past: ReadonlyMap<string, Past> | undefined;
   #running = 0;
+  #queued = 0;
   #draining = false;
   #drained: (() => void) | undefined;
 
@@ -43,6 +46,8 @@ export class Tasks {
 
   /** Attempts under way. */
   get running(): number { return this.#running }
+  /** Attempts that wait for a limit. */
+  get queued(): number { return this.#queued }
   /** When the next retry is due. */
   get next(): number | undefined {
     let next: number | undefined;
@@ -66,10 +71,30 @@ export class Tasks {
 
   /** Starts an attempt, outside any turn. */
   begin(call: OpenTask, attempt: number): void {
-    const task = this.#track(call, this.#past?.get(call.key));
+    const task = this.#track(call, this.#past?.get(call.key)), { limits } = call.spec.policy;
     if (this.#draining) return;
+    if (limits === undefined || limits.length === 0) this.#start(task, attempt);
+    else void this.#admit(task, attempt, limits);
+  }
+
+  /** Waits for the limits, then starts. */
+  async #admit(task: Task, attempt: number, limits: readonly LimitSpec[]): Promise<void> {
+    const { key } = task.call;
+    this.#queued++;
+    const admitted = await this.#host.slots.admit(limits, {
+      runId: this.#driver.run.id, key, priority: this.#driver.priority,
+      wanted: () => this.#tasks?.get(key) === task && !this.#draining,
+      onWait: (limit, dueAt) => this.#driver.add({ type: "AttemptQueued", at: this.#host.now(), key, attempt, limit,
+        ...(dueAt !== undefined && { dueAt }) }),
+    }).catch(() => false); // the store is gone: so will be the run
+    this.#queued--;
+    if (admitted) this.#start(task, attempt);
+  }
+
+  #start(task: Task, attempt: number): void {
+    const { call } = task;
     if (!this.#host.mayStart()) { this.#host.whenRenewed(() =>
-      { if (this.#tasks?.get(call.key) === task) this.begin(call, attempt) }); return }
+      { if (this.#tasks?.get(call.key) === task) this.#start(task, attempt) }); return }
     this.#running++;
     afterTurns(() => { void this.#attempt(task, attempt) });
   }
@@ -81,6 +106,7 @@ export class Tasks {
     this.#tasks?.delete(key);
     task.retry?.cancel();
     task.abort?.abort(reason);
+    this.#free(task);
   }
   abortAll(reason: Error): void { for (const key of [...this.#tasks?.keys() ?? []]) this.abort(key, reason) }
 
@@ -94,6 +120,12 @@ export class Tasks {
     });
     for (const task of this.#tasks?.values() ?? []) task.abort?.abort(new RepriseError("DRAINING",
       "the worker is shutting down", "Another worker makes the next attempt."));
+  }
+
+  /** Its slots go back; those of a worker that dies go with its lease. */
+  #free({ call }: Task): void {
+    if ((call.spec.policy.limits?.length ?? 0) === 0) return;
+    this.#host.slots.free(this.#driver.run.id, call.key).catch(() => undefined);
   }
 
   #track(call: OpenTask, past: Past | undefined): Task {
@@ -115,6 +147,7 @@ export class Tasks {
       const args = decodeValue(call.input) as readonly unknown[];
       const end = await runAttempt(call.spec, this.#frame(task, attempt, task.abort), args, task.abort,
         this.#limit(task), this.#host.clock);
+      this.#free(task);
       const live = this.#tasks?.get(call.key) === task && !(this.#draining && task.abort.aborted);
       if (live && end.ok) this.#completed(task, attempt, end.value);
       else if (live && !end.ok) await this.#failed(task, attempt, end.error, policy.deadlineMs);

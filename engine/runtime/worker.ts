@@ -1,18 +1,20 @@
 /** One worker: its lease, its claims, the runs that it holds, and the loops that keep them moving. */
 import { RepriseError } from "../core/errors.ts";
-import type { Draft, Event } from "../core/events.ts";
+import type { Event } from "../core/events.ts";
 import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
-import { encodeEvents } from "../codec/rows.ts";
 import type { LogLevel } from "../replay/identity.ts";
-import { StoreError, type Claimed, type LeaseGuard, type Mail, type NewRun, type Store } from "../store/port.ts";
+import { StoreError, type Claimed, type LeaseGuard, type NewRun, type Store } from "../store/port.ts";
 import type { Birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
+import { endCold } from "./cold.ts";
 import { Committer } from "./committer.ts";
-import { Driver, type Departure, type DriverHost } from "./driver.ts";
+import { Driver } from "./driver.ts";
+import type { Departure, DriverHost, HeldRun } from "./host.ts";
 import type { Ids } from "./ids.ts";
-import { loadHistory, startOf, type History } from "./load.ts";
+import { loadHistory, type History } from "./load.ts";
 import { Logs } from "./logs.ts";
 import { Patience } from "./patience.ts";
+import { Slots } from "./slots.ts";
 
 /** What a worker tells whoever watches: facts that are durable, and what a person should know. */
 export interface Observer {
@@ -62,6 +64,7 @@ export class Worker implements DriverHost {
   readonly ids: Ids;
   readonly committer: Committer;
   readonly patience: Patience;
+  readonly slots: Slots;
   readonly #options: WorkerOptions;
   readonly #leaseMs: number;
   readonly #logs: Logs;
@@ -96,6 +99,7 @@ export class Worker implements DriverHost {
     this.patience =
       new Patience({ clock: options.clock, get embedded() { return options.store.kind === "pglite" },
       random: options.ids.random, onOutage: (error) => options.observer.outage(error) });
+    this.slots = new Slots(this);
     this.committer = new Committer({ store: options.store, clock: options.clock, patience: this.patience,
       lanes: options.store.kind === "postgres" ? 2 : 1 });
   }
@@ -131,6 +135,9 @@ export class Worker implements DriverHost {
   /** Creates a run; with `work` it is this worker's from its first row on. */
   async create(run: NewRun, history: History, workflow: WorkflowSpec): Promise<{ runId: string; existed: boolean }> {
     const answer = await this.patience.insist(() => this.store.create(run), START_PATIENCE_MS);
+    if (answer.result === "full") throw new RepriseError("CONCURRENCY_FULL",
+      `no run of workflow '${run.workflow}' was started: run ${answer.runId} has its turn of '${run.slotKey}'`,
+      "Wait for it, or let new runs queue: concurrency: { onFull: \"queue\" }.");
     if (answer.result === "exists") return { runId: answer.runId, existed: true };
     this.#own.add(answer.runId);
     if (run.worker !== undefined) {
@@ -149,32 +156,19 @@ export class Worker implements DriverHost {
     return claimed === undefined ? undefined : this.#take(claimed);
   }
 
+  /** A run of this process's own: it may claim it when its turn comes. */
+  expect(runId: string): void { this.#own.add(runId); this.poke() }
+
   /** Ends a run that was asked to stop and that nobody runs: one that is scheduled, or parked. Its code is not
    *  needed. */
   async endCold(runId: string): Promise<void> {
     const row = await this.store.run(runId);
-    if (row === undefined || row.owner !== null || !(row.parked !== null || row.state === "scheduled")) return;
-    const letter = (await this.store.mail(runId, row.mailRead)).find(({ kind }) => kind === "cancel");
-    if (letter === undefined) return;
+    if (row === undefined || row.owner !== null 
+      || !(row.parked !== null || row.state === "scheduled" || row.slotKey !== null && !row.slotHeld)) return;
     const registered = this.#options.claims !== "none"; // a process that only asks has no lease
     if (!registered) await this.store.register(this.id, this.#leaseMs, this.#options.pools, this.#options.info);
-    const [claimed] = await this.store.claim({ worker: this.id, pools: [row.pool], codeVersion: "", limit: 1,
-      claimId: this.ids.uuid(), runs: [runId], evenIfNotReady: true });
-    if (claimed !== undefined) await this.#endClaimed(claimed, letter);
+    await endCold(this, row);
     if (!registered) await this.store.retire(this.id);
-  }
-  async #endClaimed({ runId, epoch, head }: Claimed, { n, payload }: Mail): Promise<void> {
-    const { events, lastFirstSeq } = await loadHistory(this.store, runId);
-    const { parent } = startOf(events), at = Math.max(this.now(), events.at(-1)?.at ?? 0);
-    const { reason } = JSON.parse(payload ?? "{}") as { readonly reason?: string }; // written by the operator
-    const why = reason === undefined ? {} : { reason };
-    const drafts: readonly Draft[] = [{ type: "CancelRequested", at, n, ...why },
-      { type: "RunCancelled", at, key: "run:end", by: head + 1, ...why }];
-    const told = parent && { from: runId, runId: parent.id, kind: "child", dedupe: `${runId}/end`,
-      payload: JSON.stringify({ key: parent.key, state: "cancelled", ...why }) };
-    await this.patience.insist(() => this.store.append([{ runId, firstSeq: head + 1, count: 2, epoch,
-      appendId: this.ids.uuid(), events: encodeEvents(drafts), previousSeq: lastFirstSeq }],
-    [{ runId, state: "cancelled", release: true, mailRead: n, parked: null }], told === undefined ? [] : [told]));
   }
 
   /** Frees the runs of workers whose lease has ended. */
@@ -205,7 +199,7 @@ export class Worker implements DriverHost {
     if (driver !== undefined) this.observe(driver.run, history.events);
   }
 
-  gone(driver: Driver, how: Departure): void {
+  gone(driver: HeldRun, how: Departure): void {
     this.#runs.delete(driver.run.id);
     if (how.how === "released" && how.wakeAt !== undefined && this.#own.has(driver.run.id)) this.#asleep.add(
       driver.run.id);
@@ -333,6 +327,7 @@ export class Worker implements DriverHost {
   /** Mail and claims, once. True when there was any. */
   async #lookOnce(): Promise<boolean> {
     let found = false;
+    if (this.slots.waiting) await this.slots.look();
     if (this.#runs.size > 0) {
       for (const { runId, mailHead } of await this.store.due(this.id)) {
         found = true;

@@ -5,8 +5,9 @@ import {
     type LogLine,
   type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent,
     type RunCount, type SourceVersion, type Store,
-  type StoreSize, type WorkerInfo,
+  type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo,
 } from "./port.ts";
+import { grantTurns, MemorySlots } from "./memory-slots.ts";
 
 interface Run {
   row: Omit<RunRow, "ownerAlive">;
@@ -35,8 +36,12 @@ class MemoryStore implements Store {
   readonly #files = new Map<string, string>();
   readonly #sources = new Map<string, SourceVersion>();
   readonly #listeners = new Set<(runId: string | undefined) => void>();
+  readonly #slots: MemorySlots;
 
-  constructor(now: () => number) { this.#now = now }
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#slots = new MemorySlots(now, (worker) => this.#alive(worker), (runId) => this.#wake(runId));
+  }
 
   async create(run: NewRun): Promise<CreateAnswer> {
     const key = run.idempotencyKey === undefined ? undefined : `${run.workflow}\0${run.idempotencyKey}`;
@@ -46,6 +51,8 @@ class MemoryStore implements Store {
       const mine = this.#runs.get(holder)?.history[0]?.appendId === run.appendId;
       return { result: mine ? "mine" : "exists", runId: holder };
     }
+    const full = run.skipIfFull ? await this.turns(run.slotKey ?? "") : [];
+    if (run.skipIfFull && full.length >= (run.slotMax ?? 1)) return { result: "full", runId: full[0]?.runId ?? "" };
     const now = this.#now(), mine = run.worker !== undefined;
     this.#runs.set(run.runId, { mail: [], controlHead: 0, notVersions: [], row: newRow(run, now),
       history: [{ runId: run.runId, firstSeq: 1, count: run.count, appendId: run.appendId, epoch: mine ? 1 : 0,
@@ -78,6 +85,10 @@ class MemoryStore implements Store {
 
   async claim(request: ClaimRequest): Promise<readonly Claimed[]> {
     if (!this.#alive(request.worker)) return [];
+    for (const { row } of [...this.#runs.values()]) {
+      if (row.slotKey !== null && !row.slotHeld && row.readyAt !== null
+        && row.readyAt <= this.#now()) this.#give(row.slotKey);
+    }
     const ready = [...this.#runs.values()].filter((run) => this.#claimable(run, request))
       .sort((a, b) => b.row.priority - a.row.priority || (a.row.readyAt ?? 0) - (b.row.readyAt ?? 0)).slice(0,
         request.limit);
@@ -87,7 +98,7 @@ class MemoryStore implements Store {
         { type: "RunClaimed", at: this.#now(), epoch, worker: request.worker,
         ...(request.codeVersion && { codeVersion: request.codeVersion }) });
       run.row = { ...run.row, owner: request.worker, epoch, state: "running", readyAt: null, asOf: head,
-        startedAt: run.row.startedAt ?? this.#now() };
+        startedAt: run.row.startedAt ?? this.#now(), slotHeld: run.row.slotKey !== null };
       const { runId, workflow, mailHead, crashes } = run.row;
       return { runId, workflow, epoch, head, mailHead, crashes };
     });
@@ -161,6 +172,15 @@ class MemoryStore implements Store {
     return held.length;
   }
 
+  async takeSlot(request: SlotRequest): Promise<boolean> { return this.#slots.take(request) }
+  async freeSlots(runId: string, key: string): Promise<void> { this.#slots.free({ runId, key }) }
+  async grantedSlots(worker: string): ReturnType<Store["grantedSlots"]> { return this.#slots.granted(worker) }
+  async slots(limit?: string): Promise<readonly SlotInfo[]> { return this.#slots.list(limit) }
+  async limits(): Promise<readonly LimitInfo[]> { return this.#slots.limits() }
+  async reserveRate(limit: string, max: number, perMs: number): Promise<number> {
+    return this.#slots.reserve(limit, max, perMs);
+  }
+
   async run(runId: string): Promise<RunRow | undefined> {
     const run = this.#runs.get(runId);
     return run && this.#seen(run);
@@ -178,6 +198,12 @@ class MemoryStore implements Store {
       counts.set(key, { state, parked: parked !== null, count: (counts.get(key)?.count ?? 0) + 1 });
     }
     return [...counts.values()];
+  }
+
+  async turns(slotKey: string): ReturnType<Store["turns"]> {
+    return [...this.#runs.values()].filter(({ row }) => row.slotKey === slotKey && !TERMINAL_STATES.includes(row.state))
+      .map(({ row }) => ({ runId: row.runId, held: row.slotHeld })).sort((a, b) => Number(b.held) - Number(a.held)
+        || (a.runId < b.runId ? -1 : 1));
   }
 
   async writeLogs(lines: readonly LogLine[]): Promise<void> {
@@ -214,6 +240,7 @@ class MemoryStore implements Store {
       { name: "history", rows: rows.length, bytes }] };
   }
   async reset(): Promise<void> {
+    this.#slots.clear();
     for (const kept of [this.#runs, this.#keys, this.#logs, this.#payloads, this.#sources, this.#files]) kept.clear();
   }
   async close(): Promise<void> { this.#listeners.clear() }
@@ -244,6 +271,7 @@ class MemoryStore implements Store {
     if (row.owner !== null || !request.pools.includes(row.pool) || TERMINAL_STATES.includes(row.state)) return false;
     if (request.workflows !== undefined && !request.workflows.includes(row.workflow)) return false;
     if (request.runs !== undefined && !named && !request.runs.includes(row.rootId ?? "")) return false;
+    if (row.slotKey !== null && !row.slotHeld && request.evenIfNotReady !== true) return false;
     if (row.parked !== null && run.notVersions.includes(request.codeVersion)) return false;
     return (named && request.evenIfNotReady === true) || (row.readyAt !== null && row.readyAt <= this.#now());
   }
@@ -270,7 +298,15 @@ class MemoryStore implements Store {
       ?? row.crashes,
       owner: change.release ? null : row.owner, endedAt: over ? this.#now() : row.endedAt };
     if (change.excludeVersion !== undefined) run.notVersions.push(change.excludeVersion);
+    if (row.slotKey !== null && (over || parked !== null)) {
+      run.row = { ...run.row, slotHeld: false };
+      this.#give(row.slotKey);
+    }
     if (change.release && !over) this.#wake(change.runId);
+  }
+
+  #give(slotKey: string): void {
+    for (const runId of grantTurns(this.#runs.values(), slotKey, this.#now())) this.#wake(runId);
   }
 
   #addRow(run: Run, appendId: string, epoch: number, event: object): number {
@@ -286,7 +322,8 @@ class MemoryStore implements Store {
       ? { type: "RunParked", at, code: "QUARANTINED", message: `its worker died ${crashes} times without progress`,
         epoch }
       : { type: "RunLost", at, epoch, ...(run.row.owner !== null && { worker: run.row.owner }) });
-    run.row = { ...run.row, owner: null, epoch, crashes, asOf, state: park ? "parked" : "pending", parked: park
+    run.row = { ...run.row, owner: null, epoch, crashes, asOf, state: park ? "parked" : "pending",
+      slotHeld: run.row.slotHeld && !park, parked: park
       ? "QUARANTINED" : run.row.parked,
       readyAt: park ? null : at + (crashes > 1 ? Math.min(300_000, 1000 * 2 ** (crashes - 2)) : 0) };
   }
@@ -299,6 +336,7 @@ function newRow(run: NewRun, now: number): Run["row"] {
     asOf: run.count, epoch: mine ? 1 : 0, owner: run.worker ?? null, crashes: 0, readyAt: mine ? null : run.readyAt
       ?? now, parked: null,
     mailHead: 0, mailRead: 0, pool: run.pool, priority: run.priority, tags: run.tags, codeVersion: run.codeVersion,
+    slotKey: run.slotKey ?? null, slotMax: run.slotMax ?? null, slotHeld: false,
     file: run.file ?? null, idempotencyKey: run.idempotencyKey ?? null, scriptKey: run.scriptKey ?? null,
     parentId: run.parentId ?? null, rootId: run.rootId ?? null, createdAt: now, startedAt: mine ? now : null,
       endedAt: null };

@@ -70,11 +70,18 @@ export interface NewRun {
   readonly appendId: string;
   readonly count: number;
   readonly events: string;
+  /** Runs that share the key take turns, at most `slotMax` at once; `skipIfFull`: none is made when all turns are
+   *  taken. */
+  readonly slotKey?: string;
+  readonly slotMax?: number;
+  readonly skipIfFull?: boolean;
   /** Frees the idempotency key of the run that holds it now, in the same commit (`ifExists: "replace"`). */
   readonly replace?: boolean;
 }
-/** `mine`: this very append had landed before (a resend). `exists`: `runId` says which run holds the id. */
-export interface CreateAnswer { readonly result: "created" | "mine" | "exists"; readonly runId: string }
+/** `mine`: this very append had landed before (a resend). `exists`: `runId` says which run holds the id. `full`: which
+ *  run
+ *  has had its turn for longest. */
+export interface CreateAnswer { readonly result: "created" | "mine" | "exists" | "full"; readonly runId: string }
 
 export interface ClaimRequest {
   readonly worker: string;
@@ -123,6 +130,9 @@ export interface RunRow {
   readonly runId: string; readonly workflow: string; readonly name: string; readonly state: RunState;
   readonly asOf: number; readonly epoch: number; readonly owner: string | null; readonly ownerAlive: boolean;
   readonly crashes: number; readonly readyAt: number | null; readonly parked: string | null;
+  readonly slotKey: string | null; readonly slotMax: number | null;
+  /** It has its turn; false while it waits for those that share its key. */
+  readonly slotHeld: boolean;
   readonly mailHead: number; readonly mailRead: number; readonly pool: string; readonly priority: number;
   readonly tags: readonly string[]; readonly codeVersion: string; readonly file: string | null;
   readonly idempotencyKey: string | null; readonly scriptKey: string | null;
@@ -146,6 +156,28 @@ export interface RunFilter {
 }
 /** How many runs are in a state. A parked run keeps the state that it had, and is counted apart. */
 export interface RunCount { readonly state: RunState; readonly parked: boolean; readonly count: number }
+/** An attempt that wants a slot of a limit. */
+export interface SlotRequest {
+  readonly limit: string;
+  /** What its code says; the last to ask counts. */
+  readonly max: number;
+  readonly runId: string;
+  /** Of the call, such as `task:charge#0`. */
+  readonly key: string;
+  readonly worker: string;
+  /** Of the run: higher goes first. */
+  readonly priority: number;
+}
+/** A slot that is held (since `at`) or wanted (since `at`). */
+export interface SlotInfo {
+  readonly limit: string; readonly max: number; readonly runId: string; readonly key: string; readonly worker: string;
+  readonly granted: boolean; readonly at: number;
+}
+/** A limit: `max` slots, or `max` in `perMs` milliseconds. */
+export interface LimitInfo {
+  readonly name: string; readonly max: number; readonly perMs: number | undefined; readonly nextAt: number | undefined;
+  readonly held: number; readonly waiting: number;
+}
 export interface LogLine {
   readonly runId: string;
   /** The event that the line follows; the order within one seq is the order of writing. */
@@ -217,8 +249,24 @@ export interface Store {
    *  had served (`info.through` is "socket"); ends all other leases and frees the runs that nobody has, uncounted. */
   recover(sweepId: string): Promise<number>;
 
+  /** Queues for a slot: first come, first served, higher priority first. Asked again it keeps what it has. True: held.
+   *  A slot goes with its worker's lease. */
+  takeSlot(request: SlotRequest): Promise<boolean>;
+  /** Gives back, or stops wanting, all slots of a call; the next in line gets them. */
+  freeSlots(runId: string, key: string): Promise<void>;
+  /** The slots that a worker holds. */
+  grantedSlots(worker: string): Promise<readonly { readonly limit: string; readonly runId: string;
+    readonly key: string }[]>;
+  /** Holders, then those in line, of one limit or of all. */
+  slots(limit?: string): Promise<readonly SlotInfo[]>;
+  limits(): Promise<readonly LimitInfo[]>;
+  /** The instant from which one more may begin, of at most `max` in `perMs`; each call takes one. */
+  reserveRate(limit: string, max: number, perMs: number): Promise<number>;
+
   run(runId: string): Promise<RunRow | undefined>;
   listRuns(filter: RunFilter): Promise<readonly RunRow[]>;
+  /** Runs that share a slot key and have not ended: those that have their turn, then those in line; at most 1000. */
+  turns(slotKey: string): Promise<readonly { readonly runId: string; readonly held: boolean }[]>;
   /** All runs, counted; a state that no run is in is left out. */
   countRuns(): Promise<readonly RunCount[]>;
 

@@ -23,7 +23,8 @@ const TRAVELS: { readonly [V in Verb]: true } = {
   create: true, append: true, standing: true, read: true,
   claim: true, owned: true, due: true, post: true, mail: true,
   register: true, heartbeat: true, retire: true, workers: true, sweep: true,
-  run: true, listRuns: true, countRuns: true,
+  takeSlot: true, freeSlots: true, grantedSlots: true, slots: true, limits: true, reserveRate: true,
+  run: true, listRuns: true, countRuns: true, turns: true,
   writeLogs: true, readLogs: true, putPayloads: true, getPayloads: true, putSources: true, getSources: true,
   now: true, size: true, reset: true,
 };

@@ -3,7 +3,7 @@ import { statement } from "./statements.ts";
 import type {
   AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post,
     PostAnswer, RunCount, RunFilter, RunRow,
-  RunState, Sent, SourceVersion, Store, StoreSize, WorkerInfo,
+  RunState, Sent, SlotInfo, SlotRequest, LimitInfo, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
 export type Row = { readonly [column: string]: unknown };
@@ -116,6 +116,7 @@ export class SqlStore implements Store {
   async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string;
     readonly state: RunState }[]> {
     const rows = await this.#ask(SWEEP, [maxCrashes, limit, sweepId, true]);
+    await this.#ask("select grant_all_turns()", []);
     for (const row of rows) this.#driver.hint(text(row["run_id"]));
     return rows.map((row) => ({ runId: text(row["run_id"]), state: stateOf(row) }));
   }
@@ -124,11 +125,46 @@ export class SqlStore implements Store {
     return (await this.#ask(SWEEP, [0, 1_000_000, sweepId, false])).length;
   }
 
+  async takeSlot({ limit, max, runId, key, worker, priority }: SlotRequest): Promise<boolean> {
+    const rows = await this.#ask("select * from take_slot($1, $2::integer, $3, $4, $5, $6::integer)",
+      [limit, max, runId, key, worker, priority]);
+    for (const row of rows) if (text(row["run_id"]) !== runId) this.#driver.hint(text(row["run_id"]));
+    return rows.some((row) => row["mine"] === true);
+  }
+  async freeSlots(runId: string, key: string): Promise<void> {
+    const rows = await this.#ask("select free_slots as run_id from free_slots($1, $2)", [runId, key]);
+    for (const row of rows) this.#driver.hint(text(row["run_id"]));
+  }
+  async grantedSlots(worker: string): Promise<readonly { readonly limit: string; readonly runId: string;
+    readonly key: string }[]> {
+    return (await this.#ask(statement("granted-slots"), [worker])).map((row) => ({ limit: text(row["limit_name"]),
+      runId: text(row["run_id"]), key: text(row["key"]) }));
+  }
+  async slots(limit?: string): Promise<readonly SlotInfo[]> {
+    return (await this.#ask(statement("slots"), [limit ?? null])).map((row) => ({ limit: text(row["limit_name"]),
+      max: number(row["max"]), runId: text(row["run_id"]), key: text(row["key"]), worker: text(row["worker"]),
+      granted: row["granted"] === true, at: number(row["at"]) }));
+  }
+  async limits(): Promise<readonly LimitInfo[]> {
+    return (await this.#ask(statement("limits"), [])).map((row) => ({ name: text(row["name"]), max: number(row["max"]),
+      perMs: maybeNumber(row["per_ms"]) ?? undefined, nextAt: maybeNumber(row["next_at"]) ?? undefined,
+      held: number(row["held"]), waiting: number(row["waiting"]) }));
+  }
+  async reserveRate(limit: string, max: number, perMs: number): Promise<number> {
+    const [row] = await this.#ask("select reserve_rate($1, $2::integer, $3::double precision) as at",
+      [limit, max, perMs]);
+    return number(row?.["at"]);
+  }
+
   async run(runId: string): Promise<RunRow | undefined> {
     const [row] = await this.#list({ limit: 1 }, runId);
     return row;
   }
   listRuns(filter: RunFilter): Promise<readonly RunRow[]> { return this.#list(filter, null) }
+  async turns(slotKey: string): Promise<readonly { readonly runId: string; readonly held: boolean }[]> {
+    return (await this.#ask(statement("turns"), [slotKey])).map((row) => ({ runId: text(row["run_id"]),
+      held: row["slot_held"] === true }));
+  }
   async countRuns(): Promise<readonly RunCount[]> {
     return (await this.#ask(statement("count-runs"), [])).map((row) =>
       ({ state: stateOf(row), parked: row["parked"] === true, count: number(row["count"]) }));
@@ -228,6 +264,7 @@ function runRow(row: Row): RunRow {
     codeVersion: text(row["code_version"]), file: maybeText(row["file"]),
       idempotencyKey: maybeText(row["idempotency_key"]),
     scriptKey: maybeText(row["script_key"]), parentId: maybeText(row["parent_id"]), rootId: maybeText(row["root_id"]),
+    slotKey: maybeText(row["slot_key"]), slotMax: maybeNumber(row["slot_max"]), slotHeld: row["slot_held"] === true,
     createdAt: number(row["created_at"]), startedAt: maybeNumber(row["started_at"]),
       endedAt: maybeNumber(row["ended_at"]),
   };

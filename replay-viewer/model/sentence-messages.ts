@@ -9,7 +9,7 @@ import type { Payload } from "../../engine/core/events.ts";
 type Types = "SignalReceived" | "WaitAnswered" | "UpdateReceived" | "UpdateCompleted" | "WaitOpened" | "WaitClosed"
   | "SignalSent" | "ChildStarted" | "ChildCompleted" | "ChildFailed" | "ChildCancelled" | "ChildCancelRequested"
   | "PatchDecided" | "Published" | "Reported" | "RunContinued" | "RunPaused" | "RunUnpaused" | "RunForked"
-  | "ResultInjected";
+  | "ResultInjected" | "AttemptQueued";
 
 /** ` with {...}`, or nothing. */
 const carrying = (value: Payload | undefined): SaidList => value === undefined ? []
@@ -49,6 +49,9 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
     reason(event.reason)],
   ChildCancelRequested: (event, { history }) => ["The code gave up child ",
     callName(history.call(event.key), event.key), ...because(history, event.by), reason(event.reason)],
+  AttemptQueued: (event, { history }) => [callName(history.call(event.key), event.key), " waits for limit ",
+    said(event.limit, { strong: true }), event.dueAt === undefined ? ": all its slots are taken."
+      : `, for ${duration(event.dueAt - event.at)}.`],
   PatchDecided: (event) => ["The run took the new way at patch ",
     said(event.key.slice("patch:".length), { strong: true }), "."],
   Published: (event) => ["The code showed ", event.kind, " ", said(event.name, { strong: true }),

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { addAbout, packageVersion } from "./about.ts";
 import { addDb } from "./db.ts";
+import { addLimit } from "./limit.ts";
 import { addDev } from "./dev.ts";
 import { exitCodeOf, sayError } from "./output.ts";
 import { addReplay } from "./replay.ts";
@@ -17,7 +18,7 @@ const program = new Command("reprise")
   .description("Durable execution: ordinary TypeScript that survives kill -9 and replays exactly.")
   .version(packageVersion()).showSuggestionAfterError().showHelpAfterError("(reprise --help lists the commands)")
   .exitOverride();
-const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addDb, addServer, addView, addAbout];
+const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addLimit, addDb, addServer, addView, addAbout];
 for (const add of commands) add(program);
 for (const command of program.commands) overrideExit(command);
 

@@ -35,6 +35,9 @@ create table runs (
   not_versions    text[] not null default '{}',
   mail_head       integer not null default 0,
   mail_read       integer not null default 0,
+  slot_key        text,                 -- runs that share it take turns: at most slot_max hold at once
+  slot_max        integer,
+  slot_held       boolean not null default false,   -- from when its turn comes until it ends or is parked
   control_head    integer not null default 0,   -- n of the last mail that wakes a paused or parked run
   ready_at        timestamptz,          -- when a worker (the owner, if there is one) must look; null = never by itself
   created_at      timestamptz not null default clock_timestamp(),
@@ -44,6 +47,8 @@ create table runs (
 ) with (fillfactor = 80);
 create index runs_ready on runs (pool, priority desc, ready_at) where owner is null and ready_at is not null;
 create index runs_owner on runs (owner, ready_at) where owner is not null;
+create index runs_slot on runs (slot_key, slot_held) where slot_key is not null;
+create index runs_blocked on runs (slot_key) where slot_key is not null and not slot_held and owner is null;
 create index runs_script on runs (script_key, run_id) where script_key is not null;
 create index runs_name on runs (name);
 create index runs_state on runs (state, run_id);

@@ -1,7 +1,8 @@
 -- The verbs that need more than one statement. Each is called as one autocommit statement.
 
 -- Creates a run with its first history row, claimed at once if "worker" is given (events = RunStarted, RunClaimed).
--- p: JSON of NewRun. Returns one row: created | mine (this append had landed before) | exists, and which run.
+-- p: JSON of NewRun. Returns one row: created | mine (this append had landed before) | exists, and which run; full, and
+-- which run holds the slot, where p has skipIfFull.
 -- Locks: the runs row of the id or key it collides with.
 create function create_run(p json) returns table (result text, run_id text) language plpgsql as $$
 #variable_conflict use_column
@@ -15,11 +16,18 @@ begin
     perform 1 from runs r where r.workflow = w and r.idempotency_key = k for update;
     update runs r set idempotency_key = null where r.workflow = w and r.idempotency_key = k and r.run_id <> id;
   end if;
+  if (p ->> 'skipIfFull')::boolean then
+    perform pg_advisory_xact_lock(hashtextextended('reprise/' || (p ->> 'slotKey'), 0));
+    select count(*), min(r.run_id) into n, holder from runs r where r.slot_key = p ->> 'slotKey'
+      and (r.slot_held or r.state in ('pending', 'scheduled')) and r.run_id <> id;
+    if n >= (p ->> 'slotMax')::integer then return query select 'full', holder; return; end if;
+  end if;
   insert into runs (run_id, workflow, name, idempotency_key, script_key, file, pool, priority, tags, code_version,
-    parent_id,
+    parent_id, slot_key, slot_max,
                     root_id, state, as_of, epoch, owner, ready_at, started_at)
   values (id, w, p ->> 'name', k, p ->> 'scriptKey', p ->> 'file', p ->> 'pool', (p ->> 'priority')::integer,
-          p ->> 'tags', p ->> 'codeVersion', p ->> 'parentId', p ->> 'rootId',
+          p ->> 'tags', p ->> 'codeVersion', p ->> 'parentId', p ->> 'slotKey', (p ->> 'slotMax')::integer,
+          p ->> 'rootId',
           case when owner_id is not null then 'running'
             when ready > clock_timestamp() then 'scheduled' else 'pending' end,
           (p ->> 'count')::integer, case when owner_id is null then 0 else 1 end, owner_id,
@@ -45,8 +53,12 @@ end $$;
 create function claim_runs(p_worker text, p_pools text, p_version text, p_n integer, p_claim uuid, p_workflows text,
                            p_runs text, p_even boolean)
 returns table (run_id text, workflow text, epoch integer, head integer, mail_head integer, crashes integer)
-language sql as $$
-  with named as materialized (select value from json_array_elements_text(coalesce(p_runs, '[]')::json)),
+language plpgsql as $$
+#variable_conflict use_column
+begin
+  perform grant_turns(b.slot_key) from (select distinct r.slot_key from runs r where r.slot_key is not null
+    and not r.slot_held and r.owner is null and r.ready_at <= clock_timestamp() limit 100) b;
+  return query with named as materialized (select value from json_array_elements_text(coalesce(p_runs, '[]')::json)),
   c as materialized (
     select r.run_id, r.epoch from runs r
     where r.owner is null and r.state not in ('completed', 'failed', 'cancelled', 'crashed')
@@ -54,6 +66,7 @@ language sql as $$
       and r.pool in (select value from json_array_elements_text(p_pools::json))
       and (p_workflows is null or r.workflow in (select value from json_array_elements_text(p_workflows::json)))
       and (p_runs is null or r.run_id in (select value from named) or r.root_id in (select value from named))
+      and (r.slot_key is null or r.slot_held or p_even)
       and (r.parked is null or not p_version = any (r.not_versions))
       and exists (select 1 from workers w where w.worker_id = p_worker and w.lease_until > clock_timestamp())
     order by r.priority desc, r.ready_at limit p_n for update of r skip locked),
@@ -68,9 +81,35 @@ language sql as $$
       where t.run_id = c.run_id order by t.first_seq desc limit 1) h
     order by c.run_id on conflict do nothing returning run_id, first_seq, epoch)
   update runs r set owner = p_worker, epoch = i.epoch, state = 'running', ready_at = null, as_of = i.first_seq,
+    slot_held = r.slot_key is not null,
     started_at = coalesce(r.started_at, clock_timestamp())
   from i where r.run_id = i.run_id
-  returning r.run_id, r.workflow, r.epoch, r.as_of, r.mail_head, r.crashes
+  returning r.run_id, r.workflow, r.epoch, r.as_of, r.mail_head, r.crashes;
+end $$;
+
+-- Gives the free turns of a slot key: higher priority first, then the older; a minute of waiting is worth one step.
+-- Those
+-- that are due and must wait are looked at again when somebody ends. Locks: the key, then the runs that get a turn.
+create function grant_turns(p_key text) returns void language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('reprise/' || p_key, 0));
+  update runs r set slot_held = true, ready_at = clock_timestamp() where r.run_id in (
+    select q.run_id from runs q where q.slot_key = p_key and not q.slot_held and q.owner is null
+      and (q.parked is null or q.ready_at <= clock_timestamp())   -- a parked one only when it was woken
+      and q.state not in ('completed', 'failed', 'cancelled', 'crashed', 'paused')
+      and (q.ready_at is null or q.ready_at <= clock_timestamp())
+    order by q.priority + floor(extract(epoch from clock_timestamp() - q.created_at) / 60) desc, q.run_id
+    limit greatest(0, (select m.slot_max from runs m where m.slot_key = p_key order by m.run_id desc limit 1)
+      - (select count(*) from runs h where h.slot_key = p_key and h.slot_held)));
+  update runs r set ready_at = null where r.slot_key = p_key and not r.slot_held and r.owner is null
+    and r.ready_at <= clock_timestamp() and r.parked is null;
+end $$;
+
+-- Looks at every slot key with runs in line: for turns that were freed where nobody gave them on.
+create function grant_all_turns() returns void language sql as $$
+  select grant_turns(b.slot_key) from (select distinct r.slot_key from runs r
+    where r.slot_key is not null and not r.slot_held and r.owner is null
+      and r.state not in ('completed', 'failed', 'cancelled', 'crashed')) b
 $$;
 
 -- Posts one mail: ok | duplicate (accepted before, whatever became of the run) | finished | no_run.
@@ -126,6 +165,8 @@ begin
     parked = case when x.up then null else coalesce(x.pk, r.parked) end,
     not_versions = case when x.nv is null then r.not_versions else r.not_versions || x.nv end,
     ended_at = case when x.st in ('completed', 'failed', 'cancelled', 'crashed') then clock_timestamp() end,
+    slot_held = r.slot_held and x.pk is null and coalesce(x.st, '') not in ('completed', 'failed', 'cancelled',
+      'crashed'),
     ready_at = case
       when x.st in ('completed', 'failed', 'cancelled', 'crashed') then null
       when case when (not coalesce(x.up, false) and coalesce(x.pk, r.parked) is not null) or coalesce(x.st,
@@ -138,6 +179,9 @@ begin
          as x(r text, st text, rel boolean, wk double precision, ml integer, cr integer, pk text, up boolean, nv text)
        join json_to_recordset(p_rows::json) as h(r text, s integer, c integer) on h.r = x.r
   where r.run_id = x.r and x.r = any (landed);
+  perform grant_turns(k.slot_key) from (select distinct r.slot_key from runs r
+    join json_to_recordset(p_changes::json) as x(r text, st text, pk text) on x.r = r.run_id
+    where r.slot_key is not null and not r.slot_held and r.run_id = any (landed)) k;
   if landed is not null then   -- after the update: two updates of one row in one statement lose one
     for s in select x.* from json_to_recordset(p_mail::json)
                as x(f text, "to" text, k text, kd text, v text, ct boolean, cr json, mv text)
@@ -181,6 +225,7 @@ returns table (run_id text, state text) language sql as $$
   update runs r set owner = null, epoch = i.epoch, crashes = c.crashes, as_of = i.first_seq,
     state = case when p_count and c.crashes >= p_max then 'parked' else 'pending' end,
     parked = case when p_count and c.crashes >= p_max then 'QUARANTINED' else r.parked end,
+    slot_held = r.slot_held and not (p_count and c.crashes >= p_max),
     ready_at = case when not p_count then clock_timestamp() when c.crashes < p_max
       -- the first death may be anybody's; from the second on the run itself is suspected
       then clock_timestamp() + case when c.crashes > 1
