@@ -32,8 +32,8 @@ interface Letter {
 /** Where a letter arrived: a chain moves on, and its mail with it. */
 interface Posted { readonly runId: string; readonly dedupe: string }
 
-/** How long an answer or an update is waited for when no worker may be there to read it. */
-const FATE_MS = 20_000;
+/** How long an answer or an update is waited for while a worker lives, and where none does. */
+const FATE_MS = 20_000, NOBODY_MS = 3_000;
 
 /** Letters to runs, and questions to them. */
 export class Operator {
@@ -152,7 +152,7 @@ export class Operator {
   }
 
   async #poll(runId: string, look: (row: RunRow) => Promise<Event | undefined>): Promise<Event | undefined> {
-    const { store, clock } = this.#parts, until = clock.monotonic() + FATE_MS;
+    const { store, clock } = this.#parts, until = clock.monotonic() + await this.#readerMs();
     for (let waitMs = 5; ; waitMs = Math.min(500, waitMs * 2)) {
       const row = await store.run(runId);
       const found = row && await look(row);
@@ -160,6 +160,12 @@ export class Operator {
       if (TERMINAL_STATES.includes(row.state) || clock.monotonic() > until) return look(row);
       await new Promise<void>((resolve) => { clock.after(waitMs, resolve) });
     }
+  }
+  /** How long a reader is waited for: nobody else can come to a store that lives in this process. */
+  async #readerMs(): Promise<number> {
+    const { store, patience } = this.#parts;
+    if ((await patience.insist(() => store.workers())).some(({ alive }) => alive)) return FATE_MS;
+    return store.kind === "memory" || store.kind === "pglite" ? 0 : NOBODY_MS;
   }
 }
 

@@ -28,8 +28,8 @@ function overrideExit(command: Command): void {
 }
 
 async function main(): Promise<void> {
-  // `-1`, the last run, is no option: commander would take it for one.
-  const argv = process.argv.map((arg) => /^-\d+$/.test(arg) ? `@${arg}` : arg);
+  // `-1`, the last run or a value, is no option: commander would take it for one.
+  const argv = process.argv.map((arg) => /^-\d+(\.\d+)?$/.test(arg) ? `@${arg}` : arg);
   try { await program.parseAsync(argv) } catch (error) {
     if (error instanceof CommanderError) { process.exitCode = error.exitCode === 0 ? 0 : 2; return }
     sayError(error);

@@ -8,6 +8,13 @@ export function wholeNumber(value: string): number {
   throw new InvalidArgumentError("Give a whole number from 1.");
 }
 
+/** An option that is a whole number from 0. */
+export function wholeFromZero(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 0) return number;
+  throw new InvalidArgumentError("Give a whole number from 0.");
+}
+
 /** An option that is a port; 0 = any that is free. */
 export function portNumber(text: string): number {
   const port = Number(text);

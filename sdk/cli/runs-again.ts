@@ -1,7 +1,8 @@
 /** `reprise runs retry|fork`: a run's past as the beginning of another. */
 import type { Command } from "commander";
-import { encodeRecorded, openFold, RepriseError, type ForkEdits, type ForkedRun, type Payload, type RunEngine,
+import { openFold, RepriseError, type ForkEdits, type ForkedRun, type Payload, type RunEngine,
   type RunRow } from "../../engine/index.ts";
+import { jsonArgument } from "./json-argument.ts";
 import { codeOf, findRun, withEngine } from "./open.ts";
 import { out, outJson, say, type Style } from "./output.ts";
 
@@ -74,18 +75,9 @@ function editsOf({ at, set = [], input }: ForkOptions): ForkEdits {
   for (const one of set) {
     const cut = one.indexOf("=");
     if (cut < 1) throw new RepriseError("USAGE", `--set ${one}`, "Write key=json, such as task:charge#0=5.");
-    results[one.slice(0, cut)] = jsonOf(one.slice(cut + 1), `--set ${one}`);
+    results[one.slice(0, cut)] = jsonArgument(one.slice(cut + 1), `--set ${one}`);
   }
-  const payload = input === undefined ? undefined : jsonOf(input, "--input");
+  const payload = input === undefined ? undefined : jsonArgument(input, "--input");
   return { results, ...(payload && { input: payload }),
     ...(at !== undefined && { at: /^\d+$/.test(at) ? Number(at) : at }) };
-}
-
-function jsonOf(text: string, what: string): Payload | undefined {
-  let value: unknown;
-  try { value = JSON.parse(text) } catch (error) {
-    throw new RepriseError("USAGE", `${what} is no JSON: ${error instanceof Error ? error.message : String(error)}`,
-      "Write JSON, with quotes around texts: '\"yes\"', '{\"ok\":true}', 5.");
-  }
-  return encodeRecorded(value, what);
 }

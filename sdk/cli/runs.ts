@@ -1,6 +1,6 @@
-/** `reprise runs ls|inspect|watch|events|logs|cancel|export`: look at runs, and stop one. */
+/** `reprise runs ls|inspect|watch|events|logs|cancel|export`: look at runs, and stop one. The other verbs: runs-*. */
 import { InvalidArgumentError, type Command } from "commander";
-import { formatMs, openFold, RepriseError, type Event, type RunEngine, type RunRow,
+import { formatMs, openFold, RepriseError, type RunEngine, type RunRow,
   type RunState } from "../../engine/index.ts";
 import { timeline } from "./timeline.ts";
 import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
@@ -8,6 +8,11 @@ import { recordRun } from "../../replay-viewer/server/record.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
 import { addAgain } from "./runs-again.ts";
+import { eventLine } from "./event-line.ts";
+import { addMessages } from "./runs-messages.ts";
+import { addOperate } from "./runs-operate.ts";
+import { addShown } from "./runs-shown.ts";
+import { addTree } from "./runs-tree.ts";
 import { bold, dim, out, outJson, outJsonLine, say, table, when, type Style } from "./output.ts";
 
 const STATES: readonly string[] = ["scheduled", "pending", "running", "waiting", "paused", "cancelling", "parked",
@@ -16,7 +21,7 @@ const STATES: readonly string[] = ["scheduled", "pending", "running", "waiting",
 
 /** `reprise runs ...`. */
 export function addRuns(program: Command): void {
-  const runs = program.command("runs").description("look at runs");
+  const runs = program.command("runs").description("look at runs, talk to them, steer them");
   addLs(runs);
   addInspect(runs);
   addRunState(runs);
@@ -32,6 +37,10 @@ export function addRuns(program: Command): void {
       async (wanted: string, options: Style & { level?: string }) => {
       await logs(wanted, options);
     });
+  addTree(runs);
+  addShown(runs);
+  addMessages(runs);
+  addOperate(runs);
   addAgain(runs);
   runs.command("cancel").argument("<run>").description("ask a run to stop").option("--reason <text>").option("--json")
     .action(async (wanted: string, options: Style & { reason?: string }) => { await cancel(wanted, options) });
@@ -114,14 +123,6 @@ async function events(wanted: string, options: Style & { from?: number }): Promi
     if (options.json) outJson(all);
     else for (const event of all) if (options.jsonl) outJsonLine(event); else out(eventLine(event));
   });
-}
-
-function eventLine(event: Event): string {
-  const key = "key" in event && event.key !== undefined ? `  ${event.key}` : "";
-  const by = "by" in event ? dim(`  by ${event.by}`) : "";
-  const site = "site" in event && event.site !== undefined ? dim(`  ${event.site}`) : "";
-  const error = "error" in event ? `  ${event.error.name}: ${event.error.message}` : "";
-  return `${String(event.seq).padStart(6)}  ${when(event.at)}  ${event.type.padEnd(18)}${key}${error}${by}${site}`;
 }
 
 const LEVELS = ["debug", "info", "warn", "error", "critical"];

@@ -4,20 +4,22 @@ import { table } from "./output.ts";
 
 interface Line { readonly name: string; readonly from: number; to?: number; attempts: number; state: string;
   note: string }
+/** The lines by key, in the order of calling, and those that wait for a signal by its name, oldest first. */
+interface Lines { readonly byKey: Map<string, Line>; readonly waiting: Map<string, Line[]> }
 
 /** The timeline of a history; instants count from the first event. */
 export function timeline(events: readonly Event[], runId: string): string {
   const start = events[0]?.at ?? 0;
-  const lines = new Map<string, Line>();
+  const lines: Lines = { byKey: new Map(), waiting: new Map() };
   for (const event of events) applyTo(lines, event, runId);
-  const rows = [...lines.values()].map((line) => [
+  const rows = [...lines.byKey.values()].map((line) => [
     line.name, `+${formatMs(line.from - start)}`, line.to === undefined ? "" : formatMs(line.to - line.from),
     line.attempts > 1 ? `${line.attempts} attempts` : "", line.state, line.note,
   ]);
   return table(["CALL", "AT", "TOOK", "", "STATE", ""], rows);
 }
 
-function applyTo(lines: Map<string, Line>, event: Event, runId: string): void {
+function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string): void {
   const line = "key" in event && event.key !== undefined ? lines.get(event.key) : undefined;
   const end = (state: string, note = ""): void =>
     { if (line !== undefined) Object.assign(line, { to: event.at, state, note }) };
@@ -30,6 +32,26 @@ function applyTo(lines: Map<string, Line>, event: Event, runId: string): void {
     case "TaskFailed": end("failed", event.error.message); return;
     case "TimerFired": end("fired"); return;
     case "TaskCancelRequested": case "TaskCancelled": case "TimerCancelled": end("cancelled"); return;
+    case "WaitOpened": lines.set(event.key, opened(waiting, event)); return;
+    case "WaitAnswered": end("answered", event.who === undefined ? "" : `by ${event.who}`); return;
+    case "WaitClosed": end(event.met ? "met" : "closed"); return;
+    case "SignalReceived": received(waiting, event); return;
+    case "ChildStarted": lines.set(event.key, call(`child ${event.workflow}`, event.at, "running", event.childId));
+      return;
+    case "ChildCompleted": end("completed", line?.note); return;
+    case "ChildFailed": end("failed", event.error.message); return;
+    case "ChildCancelled": case "ChildCancelRequested": end("cancelled", line?.note); return;
+    case "ResultInjected": end("injected", `by ${event.who}: ${event.reason}`); return;
+    case "SignalSent": lines.set(event.key, { ...call(`signal ${event.name}`, event.at, "sent", `to ${event.to}`),
+      to: event.at }); return;
+    case "UpdateReceived": lines.set(`update:${event.id}`, call(`update ${event.name}`, event.at, "handling")); return;
+    case "UpdateCompleted": end(event.error === undefined ? "completed" : "failed", event.error?.message); return;
+    case "PatchDecided": lines.set(event.key, call(event.key.replace(":", " "), event.at, "new way")); return;
+    case "RunPaused": lines.set(`pause${event.seq}`, call("(paused)", event.at, "", who(event.who))); return;
+    case "RunUnpaused": lines.set(`pause${event.seq}`, call("(resumed)", event.at, "", who(event.who))); return;
+    case "RunForked": lines.set(`fork${event.seq}`, call(`(${event.why})`, event.at, "", `of ${event.from}`)); return;
+    case "CancelRequested": lines.set(`stop${event.seq}`, call("(asked to stop)", event.at, "", event.reason)); return;
+    case "RunContinued": lines.set("end", call("run", event.at, "continued", `as ${event.nextId}`)); return;
     case "RunLost": lines.set(`lost${event.seq}`, call("(worker lost)", event.at, "")); return;
     case "RunClaimed": if (event.seq > 2) lines.set(`claim${event.seq}`,
       call("(taken over)", event.at, "", event.worker)); return;
@@ -40,6 +62,21 @@ function applyTo(lines: Map<string, Line>, event: Event, runId: string): void {
     default: return;
   }
 }
+
+function opened(waiting: Lines["waiting"], { kind, name, at, taken }: Extract<Event, { type: "WaitOpened" }>): Line {
+  const line = call(kind === "condition" ? kind : `${kind} ${name}`, at, "waiting");
+  if (taken !== undefined) Object.assign(line, { to: at, state: "received" });
+  else if (kind === "signal") waiting.set(name, [...waiting.get(name) ?? [], line]);
+  return line;
+}
+/** A signal ends the oldest wait for its name; one that nobody waits for is taken later. */
+function received(waiting: Lines["waiting"], { name, at }: Extract<Event, { type: "SignalReceived" }>): void {
+  const open = (waiting.get(name) ?? []).filter(({ state }) => state === "waiting");
+  const [first, ...rest] = open;
+  if (first !== undefined) Object.assign(first, { to: at, state: "received" });
+  waiting.set(name, rest);
+}
+function who(name: string | undefined): string { return name === undefined ? "" : `by ${name}` }
 
 function call(name: string, from: number, state: string, note = ""): Line {
   return { name, from, attempts: 0, state, note } }

@@ -2,7 +2,13 @@
 import type { Command } from "commander";
 import { formatMs, openFold, originals, type Event, type RunRow, type RunView } from "../../engine/index.ts";
 import { findRun, hasEnded, withEngine } from "./open.ts";
+import { openWaits, type OpenWait } from "./open-waits.ts";
 import { out, outJson, when, type Style } from "./output.ts";
+
+/** What `why` says: the sentence, the commands that help, and what is waited for. */
+export interface Reason {
+  readonly because: string; readonly next: readonly [string, ...string[]]; readonly waits: readonly OpenWait[];
+}
 
 /** `reprise why`. */
 export function addWhy(program: Command): void {
@@ -10,50 +16,71 @@ export function addWhy(program: Command): void {
     .action(async (wanted: string, style: Style) => {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
-        const said = why(row, await engine.history(row.runId), originals.now());
-        if (style.json) outJson({ run: row.runId, ...said }); else out(`${said.because}\n  next: ${said.next}`);
+        const working = (await engine.store.workers()).some(({ alive }) => alive);
+        const { because, next, waits } = why(row, await engine.history(row.runId), originals.now(), working);
+        if (style.json) { outJson({ run: row.runId, because, next: next[0], commands: next, waits }); return }
+        out(because);
+        for (const [i, command] of next.entries()) out(`  ${i === 0 ? "next" : "  or"}: ${command}`);
       });
     });
 }
 
-/** The reason as a sentence, and the command that helps. */
-export function why(row: RunRow, events: readonly Event[], now: number): { readonly because: string;
-  readonly next: string } {
+/** The reason as a sentence, and the commands that help. `working`: some worker lives, so that mail is read. */
+export function why(row: RunRow, events: readonly Event[], now: number, working: boolean): Reason {
   const fold = openFold();
   for (const event of events) fold.apply(event);
-  const { view } = fold;
-  const who = `Run '${row.name}'`;
+  const { view } = fold, who = `Run '${row.name}'`;
   if (hasEnded(row)) return ended(who, row, view);
-  if (row.parked !== null) return {
-    because: `${who} is parked as ${row.parked}: ${view.parked?.message ?? "see its events"}`,
-    next: row.parked === "REPLAY_DIVERGED" ? `reprise replay ${row.runId} --check` : `reprise resume ${row.runId}` };
-  const since = events.at(-1)?.at ?? row.createdAt;
-  const waits = waitsOf(view, now);
-  const holder = row.owner === null ? "nobody holds it" : row.ownerAlive ? `worker ${row.owner} holds it`
+  if (row.parked !== null) return parked(who, row, view);
+  const waits = openWaits(view, row.runId, now), goOn = `npx reprise resume ${row.runId}`;
+  if (row.state === "paused") return { because: `${who} is paused${pausedBy(events)}; ${nextOf(waits, now)}.`,
+    next: [`npx reprise runs resume ${row.runId}`, ...working ? [] : [goOn]], waits };
+  const held = row.owner !== null && row.ownerAlive;
+  const holder = row.owner === null ? "nobody holds it" : held ? `worker ${row.owner} holds it`
     : `worker ${row.owner} held it and is not alive`;
-  const because = `${who} ${waits}; ${holder}; nothing has happened for ${formatMs(Math.max(0, now - since))}.`;
-  return { because, next: row.owner === null || !row.ownerAlive ? `reprise resume ${row.runId}`
-    : `reprise runs watch ${row.runId}` };
+  const still = formatMs(Math.max(0, now - (events.at(-1)?.at ?? row.createdAt)));
+  const reason = view.reason === undefined ? "" : ` (${view.reason})`;
+  const stop = view.state === "cancelling" ? `is asked to stop${reason}, and ` : "";
+  const commands = [...new Set([...waits.flatMap(({ next }) => next ?? []).slice(0, MOST),
+    ...held || working ? [] : [goOn]])];
+  const [first = held ? `npx reprise runs watch ${row.runId}` : goOn, ...more] = commands;
+  return { because: `${who} ${stop}${sentence(waits, now)}; ${holder}; nothing has happened for ${still}.`,
+    next: [first, ...more], waits };
 }
+const MOST = 3;
 
-function ended(who: string, row: RunRow, view: RunView): { readonly because: string; readonly next: string } {
+function ended(who: string, row: RunRow, view: RunView): Reason {
+  if (view.continuedAs !== undefined) return { waits: [], next: [`npx reprise why ${view.continuedAs}`],
+    because: `${who} goes on as run ${view.continuedAs}, the next of its chain.` };
   const how = view.error === undefined ? "" : `: ${view.error.name}: ${view.error.message}`;
-  return { because: `${who} ended as ${row.state} at ${when(row.endedAt)}${how}.`,
-    next: `reprise runs inspect ${row.runId}` };
+  const next = `npx reprise runs inspect ${row.runId}`;
+  return { because: `${who} ended as ${row.state} at ${when(row.endedAt)}${how}.`, waits: [],
+    next: row.state === "failed" ? [next, `npx reprise runs retry ${row.runId}`] : [next] };
 }
 
-function waitsOf(view: RunView, now: number): string {
-  const parts: string[] = [];
-  for (const task of view.tasks.values()) {
-    if (task.state === "running") parts.push(`runs task '${task.name}' (attempt ${task.attempts.length})`);
-    else if (task.state === "scheduled") parts.push(`has task '${task.name}' scheduled and not begun`);
-    else if (task.state === "retrying" && task.retryAt !== undefined) {
-      parts.push(`waits to retry task '${task.name}' in ${formatMs(Math.max(0, task.retryAt - now))}`);
-    }
-  }
-  for (const timer of view.timers.values()) {
-    if (timer.state === "open" && timer.purpose !== "timeout") parts.push(`sleeps until ${when(timer.dueAt)}`);
-  }
-  return parts.length === 0 ? "is ready to go on" : parts.slice(0, 3).join(" and ")
-    + (parts.length > 3 ? ` and ${parts.length - 3} more` : "");
+function parked(who: string, row: RunRow, view: RunView): Reason {
+  const because = `${who} is parked as ${row.parked ?? ""}: ${view.parked?.message ?? "see its events"}`;
+  const next = row.parked === "REPLAY_DIVERGED" ? `npx reprise replay ${row.runId} --check`
+    : row.parked === "UNDO_FAILED" ? `npx reprise runs retry ${row.runId}` : `npx reprise resume ${row.runId}`;
+  return { because, next: [next], waits: [] };
+}
+
+function pausedBy(events: readonly Event[]): string {
+  const event = events.findLast(({ type }) => type === "RunPaused");
+  if (event?.type !== "RunPaused") return "";
+  return `${event.who === undefined ? "" : ` by ${event.who}`} since ${when(event.at)}`;
+}
+function nextOf(waits: readonly OpenWait[], now: number): string {
+  return waits.length === 0 ? "then it is ready to go on" : `then it ${sentence(waits, now)}`;
+}
+
+function sentence(waits: readonly OpenWait[], now: number): string {
+  if (waits.length === 0) return "is ready to go on";
+  const more = waits.length > MOST ? ` and ${waits.length - MOST} more` : "";
+  return waits.slice(0, MOST).map(({ kind, text, since, until }) => {
+    const from = kind === "retry" ? "" : ` since ${when(since)}`;
+    const limit = until === undefined || kind === "retry" ? ""
+      : ` until ${when(until)} (${until > now ? `in ${formatMs(until - now)}` : "that is over"})`;
+    return `${text}${from}${limit}`;
+  }).join(" and ") + more;
 }

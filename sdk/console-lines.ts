@@ -1,0 +1,73 @@
+/** What an event says to a person, and how loudly. Undefined: nothing. */
+import { formatMs, taskRunName, type Event, type RunInfo } from "../engine/index.ts";
+import type { LOG_LEVELS } from "./config.ts";
+import { nextCommand } from "./next-command.ts";
+
+export type Level = (typeof LOG_LEVELS)[number];
+/** One line: who, how loudly, what. */
+export interface Said { readonly who: string; readonly level: Level; readonly text: string }
+
+export function workflowRun(run: RunInfo): string { return `Workflow run '${run.name}'` }
+export function taskRun(run: RunInfo, key: string): string { return `Task run '${taskRunName(run.id, key)}'` }
+
+/** The line of an event. */
+export function describe(run: RunInfo, event: Event): Said | undefined {
+  const flow = (level: Level, text: string): Said => ({ who: workflowRun(run), level, text });
+  const task = (key: string, level: Level, text: string): Said => ({ who: taskRun(run, key), level, text });
+  switch (event.type) {
+    case "RunStarted": return flow("info", `Beginning run '${run.name}' of workflow '${run.workflow}'`);
+    case "TaskScheduled": return task(event.key, "debug", `Created for task '${event.name}'`);
+    case "AttemptStarted": return task(event.key, "debug", `Attempt ${event.attempt} started`);
+    case "AttemptFailed": return task(event.key, "error",
+      `Attempt ${event.attempt} failed: ${event.error.stack ?? `${event.error.name}: ${event.error.message}`}`);
+    case "RetryScheduled": return task(event.key, "info",
+      `Attempt ${event.attempt} comes in ${formatMs(Math.max(0, event.dueAt - event.at))}`);
+    case "TaskCompleted": return task(event.key, "info", "Finished in state Completed()");
+    case "TaskFailed": return task(event.key, "error", `Finished in state Failed('${event.error.message}')`);
+    case "TaskCancelRequested": return task(event.key, "debug", "Finished in state Cancelled()");
+    case "TimerStarted": return event.purpose === "sleep"
+      ? flow("debug", `Sleeping for ${formatMs(Math.max(0, event.dueAt - event.at))}`) : undefined;
+    case "RunCompleted": return flow("info", "Finished in state Completed()");
+    case "RunFailed": return flow("error", `Finished in state Failed('${event.error.message}')`);
+    case "RunCancelled": return flow("info", "Finished in state Cancelled()");
+    case "RunParked": return flow("error", `Parked (${event.code}): ${event.message}`);
+    default: {
+      const said = message(run, event);
+      return said === undefined ? undefined : flow(...said);
+    }
+  }
+}
+
+/** Messages, children, and a person's hand. */
+function message(run: RunInfo, event: Event): readonly [Level, string] | undefined {
+  switch (event.type) {
+    case "WaitOpened": return waiting(run, event);
+    case "WaitAnswered": return ["info", `The form ${named(event.key)} was answered${by(event.who)}`];
+    case "SignalReceived": return ["info", `Received signal '${event.name}'`];
+    case "SignalSent": return ["debug", `Sent signal '${event.name}' to run ${event.to}`];
+    case "UpdateReceived": return ["info", `Received update '${event.name}'`];
+    case "UpdateCompleted": return event.error === undefined ? ["debug", "Replied to an update"]
+      : ["warn", `An update failed: ${event.error.message}`];
+    case "ChildStarted": return ["debug", `Started child run ${event.childId} of workflow '${event.workflow}'`];
+    case "ChildFailed": return ["warn", `Child run ${named(event.key)} failed: ${event.error.message}`];
+    case "ResultInjected": return ["warn", `Call ${event.key} was given a value${by(event.who)}: ${event.reason}`];
+    case "CancelRequested": return ["info", `Asked to stop${event.reason === undefined ? "" : `: ${event.reason}`}`];
+    case "RunPaused": return ["info", `Paused${by(event.who)}: npx reprise runs resume ${run.id}`];
+    case "RunUnpaused": return ["info", `Goes on${by(event.who)}`];
+    case "RunContinued": return ["info", `Goes on as run ${event.nextId}`];
+    case "PatchDecided": return ["debug", `Takes the new way at ${named(event.key)}`];
+    default: return undefined;
+  }
+}
+
+/** A form is for a person: that one is told what to type. */
+function waiting(run: RunInfo, event: Extract<Event, { type: "WaitOpened" }>): readonly [Level, string] | undefined {
+  if (event.taken !== undefined) return undefined;
+  if (event.kind === "condition") return ["debug", "Waiting for a condition"];
+  if (event.kind === "signal") return ["debug", `Waiting for signal '${event.name}'`];
+  return ["info", `Waiting for an answer to '${event.name}': ${nextCommand(run.id, event) ?? ""}`];
+}
+
+/** `wait:expense#0` without its kind and, where it is the first, its number. */
+function named(key: string): string { return `'${key.replace(/^\w+:/, "").replace(/#0$/, "")}'` }
+function by(who: string | undefined): string { return who === undefined ? "" : ` by ${who}` }
