@@ -1,7 +1,7 @@
 /** `workflow()`: a function made durable. */
 import {
   callSite, currentFrame, originals, renderTemplate, RepriseError, toMs, type ClosePolicy,
-  type Duration, type WorkflowFrame, type WorkflowSpec,
+  type Duration, type RetryDelay, type WorkflowFrame, type WorkflowSpec,
 } from "../engine/index.ts";
 import { defaultEngine } from "./default-engine.ts";
 import { childHandle, runHandle, type RunHandle } from "./handle.ts";
@@ -42,6 +42,15 @@ export interface WorkflowOptions<S extends Schema = Schema> {
   runName?: string | ((input: OutputOf<S>) => string);
   /** Calls still open when the function has ended; default "cancel". */
   dangling?: "cancel" | "await" | "error";
+  /** Further tries of a run that fails, each from the call that failed; default 0. */
+  retries?: number;
+  retryDelay?: RetryDelay;
+  /** Limit of the whole run: its calls then reject with TimedOut. Children have no more than their parent. */
+  deadline?: Duration;
+  /** May a waiting run go on with other code? "append" (default): where the code only adds to its history; "strict":
+   *  where
+   *  nothing at all differs; "pin": never, it waits for a worker with the code that it began with. */
+  evolve?: "strict" | "append" | "pin";
   /** Runs with the same `key` (default: all of the workflow) take turns, `max` at once, from their start to their end;
    *  `onFull`: a new run waits in line ("queue", the default), is not made ("skip", CONCURRENCY_FULL), ends as
    * cancelled
@@ -93,6 +102,7 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
     name, fn: run, dangling: checked.dangling ?? "cancel", ...(file !== undefined && { file }),
     // Its key is called with what the schema gave, as its types say.
     ...(checked.concurrency && { concurrency: checked.concurrency as NonNullable<WorkflowSpec["concurrency"]> }),
+    ...runPolicyOf(name, checked),
     get codeVersion() { return codeVersionOf(file).version },
   };
   defineWorkflow(spec, file);
@@ -100,14 +110,12 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
   return makeWorkflow({ spec, options: checked }, {});
 }
 
-const KNOWN = new Set(["input", "description", "version", "tags", "runName", "dangling", "signals", "concurrency"]);
-const LATER = new Set(["retries", "retryDelay", "deadline", "evolve"]);
+const KNOWN =
+  new Set(["input", "description", "version", "tags", "runName", "dangling", "signals", "concurrency", "retries",
+  "retryDelay", "deadline", "evolve"]);
 
 function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
   for (const option of Object.keys(options)) {
-    if (LATER.has(option)) throw new RepriseError("NOT_YET",
-      `workflow '${name}': the option '${option}' is not built yet`,
-      "Leave it out; the CHANGELOG says when it comes.");
     if (!KNOWN.has(option)) throw new RepriseError("INVALID_OPTION", `workflow '${name}' has no option '${option}'`,
       `Options: ${[...KNOWN].join(", ")}.`);
   }
@@ -119,6 +127,17 @@ function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
       "Give a whole number from 1.");
   }
   return options;
+}
+
+/** What the engine needs to know of retries, deadline and evolution. @throws INVALID_OPTION, INVALID_DURATION */
+function runPolicyOf(name: string, { retries = 0, retryDelay, deadline, evolve }: WorkflowOptions):
+  Pick<WorkflowSpec, "retries" | "retryDelay" | "deadlineMs" | "evolve"> {
+  if (!Number.isInteger(retries) || retries < 0) throw new RepriseError("INVALID_OPTION",
+    `workflow '${name}': retries is ${String(retries)}`, "Give a whole number from 0: further tries after the first.");
+  if (evolve !== undefined && !["strict", "append", "pin"].includes(evolve)) throw new RepriseError("INVALID_OPTION",
+    `workflow '${name}': evolve is ${JSON.stringify(evolve)}`, "Give \"strict\", \"append\" or \"pin\".");
+  return { ...(retries > 0 && { retries }), ...(retryDelay !== undefined && { retryDelay }), ...(evolve && { evolve }),
+    ...(deadline !== undefined && { deadlineMs: toMs(deadline, `deadline of workflow '${name}'`) }) };
 }
 
 function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {

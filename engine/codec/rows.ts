@@ -100,7 +100,7 @@ const SHOWN = "kind:text name:text value?:payload";
 /** What core/events.ts says of each type, as `field:kind`, with `?` where it may be absent. */
 const SHAPES: { readonly [T in EventType]: string } = {
   RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts codeVersion?:text file?:text "
-    + "engineFlags:number pool?:text priority?:number parent?:object chain?:object",
+    + "engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object",
   TaskCompleted: "key:text attempt:count result?:payload",
   TaskFailed: "key:text attempts:count error:error",
   TaskCancelled: "key:text reason?:text",
@@ -129,7 +129,7 @@ const SHAPES: { readonly [T in EventType]: string } = {
   Published: `${DECIDED} ${SHOWN}`,
   RunContinued: `${DECIDED} nextId:text input?:payload`,
   RunCompleted: `${DECIDED} result?:payload`,
-  RunFailed: `${DECIDED} error:error`,
+  RunFailed: `${DECIDED} error:error retriedAs?:text`,
   RunCancelled: `${DECIDED} reason?:text`,
   RunClaimed: "epoch:count worker:text codeVersion?:text",
   RunReleased: "reason:text",

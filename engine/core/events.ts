@@ -74,6 +74,10 @@ export interface RunStarted extends Base {
   /** Where it waits to be claimed, when not in the default pool with priority 0. */
   readonly pool?: string;
   readonly priority?: number;
+  /** When its time is over, milliseconds since 1970. */
+  readonly deadlineAt?: number;
+  /** Which further try of a failed run this is, from 1. */
+  readonly retry?: number;
   /** The call of another run that started this one; `root` is the top of the tree. */
   readonly parent?: RunParent;
   /** Which link of a chain of `continueWith` this is; `first` is the run that began it. */
@@ -194,8 +198,10 @@ export interface RunContinued extends Base, Decided {
 }
 /** The workflow returned. The last event. */
 export interface RunCompleted extends Base, Decided { readonly type: "RunCompleted"; readonly result?: Payload }
-/** The workflow threw. The last event. */
-export interface RunFailed extends Base, Decided { readonly type: "RunFailed"; readonly error: ErrorRecord }
+/** The workflow threw. The last event. `retriedAs`: the run that tries again from the call that failed. */
+export interface RunFailed extends Base, Decided {
+  readonly type: "RunFailed"; readonly error: ErrorRecord; readonly retriedAs?: string;
+}
 /** The run ended because it was cancelled. The last event. */
 export interface RunCancelled extends Base, Decided { readonly type: "RunCancelled"; readonly reason?: string }
 

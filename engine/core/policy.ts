@@ -36,6 +36,14 @@ export interface WorkflowSpec {
   readonly fn: (input: unknown) => unknown;
   /** What happens to calls still open when the function has ended. */
   readonly dangling: "cancel" | "await" | "error";
+  /** All of a run together, from its start, in milliseconds; its children have no more. */
+  readonly deadlineMs?: number;
+  /** Further tries of a run that fails, each from the call that failed. */
+  readonly retries?: number;
+  readonly retryDelay?: RetryDelay;
+  /** May a run go on with other code? "append": where it only adds; "strict": where nothing at all differs; "pin":
+   *  never. */
+  readonly evolve?: "strict" | "append" | "pin";
   /** Runs with the same key take turns, `max` at once; `onFull`: what becomes of a run for which there is none. */
   readonly concurrency?: {
     readonly max: number; readonly key?: (input: unknown) => string;

@@ -77,6 +77,8 @@ export interface ExecutionOptions {
   readonly host: ExecutionHost;
   /** Events already in the log; empty for a run that begins. */
   readonly history: readonly Event[];
+  /** No difference passes. */
+  readonly strict?: boolean;
   /** The history ends within the decisions of one turn: the rest of them may be missing. */
   readonly partial?: boolean;
 }

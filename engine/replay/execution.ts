@@ -3,7 +3,7 @@
  * code run until it is quiet, collect what it decided. Decisions are matched by key against the recorded ones; order
  * inside a turn is free, deliveries alone are ordered.
  */
-import { Cancelled, RepriseError } from "../core/errors.ts";
+import { Cancelled, RepriseError, TimedOut } from "../core/errors.ts";
 import type { Delivery, Payload, Shown } from "../core/events.ts";
 import { Keys } from "../core/keys.ts";
 import type { RunInfo, TaskSpec, WorkflowSpec } from "../core/policy.ts";
@@ -24,6 +24,9 @@ import { callSite } from "./site.ts";
 import { Turn } from "./turn.ts";
 import { enqueueTurn } from "./turns.ts";
 
+/** Key of the timer that ends a run's time; it is nobody's call. */
+export const DEADLINE = "timer:deadline";
+
 /** One run's code, fed with deliveries; see the head of this file. */
 export class Execution implements Caller {
   readonly run: RunInfo;
@@ -43,6 +46,7 @@ export class Execution implements Caller {
   #outcome: Outcome | undefined;
   #toReject: OpenCall[] = [];
   #stopped = false;
+  #failing = false;
   #reading = false;
   /** seq of the delivery last fed to the code; 0 before the first. */
   at = 0;
@@ -53,7 +57,7 @@ export class Execution implements Caller {
     this.values = options.values;
     this.#host = options.host;
     this.run = options.run;
-    this.#recorded = new Recorded(options.history, options.partial ?? false, options.host);
+    this.#recorded = new Recorded(options.history, options.partial ?? false, options.strict ? {} : options.host);
   }
 
   /** Feeds one delivery to the code in a turn of its own; `value` is the decoded result or error that it carries. */
@@ -67,6 +71,7 @@ export class Execution implements Caller {
           begun = true;
           this.#turn = turn;
           this.at = event.seq;
+          this.#failing = event.type === "TaskFailed" || event.type === "ChildFailed";
           delivering(event.seq);
           this.#accept(event, value);
           return true;
@@ -90,6 +95,8 @@ export class Execution implements Caller {
   get stuck(): boolean { return this.#outcome === undefined && this.open.size === 0 && this.at > 0 }
   /** True while the code repeats what is recorded: consoles and logs are muted. */
   get replaying(): boolean { return this.at <= this.#recorded.muteUntil }
+  /** Up to where a further try would share this history: before the failure that the code now hears of. */
+  get retryFrom(): number { return this.#failing ? this.at - 1 : this.at }
   /** Signals, answers, updates and queries of this run. */
   get messages(): Messages { return (this.#messages ??= new Messages(this)) }
 
@@ -265,18 +272,26 @@ export class Execution implements Caller {
   #accept(event: Delivery, value: unknown): void {
     switch (event.type) {
       case "RunStarted": this.#begin(value); return;
-      case "TaskCompleted": case "TimerFired": case "ChildCompleted": case "WaitAnswered": case "ResultInjected":
+      case "TimerFired":
+        if (event.key === DEADLINE) this.#stop(new TimedOut(`workflow '${this.run.workflow}'`, this.#workflow.deadlineMs
+          ?? 0));
+        else this.take(event.key)?.resolve(value);
+        return;
+      case "TaskCompleted": case "ChildCompleted": case "WaitAnswered": case "ResultInjected":
         this.take(event.key)?.resolve(value); return;
       case "TaskFailed": case "TaskCancelled": case "ChildFailed": case "ChildCancelled":
         this.take(event.key)?.reject(value); return;
       case "SignalReceived": this.messages.receive(event, value); return;
       case "UpdateReceived": this.messages.update(event, value); return;
-      case "CancelRequested":
-        this.abort.abort(new Cancelled(event.reason));
-        this.cancelScope(this.#root, new Cancelled(event.reason));
-        return;
+      case "CancelRequested": this.#stop(new Cancelled(event.reason)); return;
       default: { const unknown: never = event; throw new Error(`corrupt delivery ${JSON.stringify(unknown)}`) }
     }
+  }
+
+  /** Open calls reject with the cause, and those made from here on; a shielded cleanup may still wait. */
+  #stop(cause: Error): void {
+    this.abort.abort(cause);
+    this.cancelScope(this.#root, cause);
   }
 
   #begin(input: unknown): void {

@@ -15,7 +15,7 @@ export const ENGINE_FLAGS = 1;
 /** What a new run is. Absent `worker`: whoever claims it runs it. */
 export interface BirthRequest {
   readonly runId: string;
-  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file" | "concurrency">;
+  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file" | "concurrency" | "deadlineMs">;
   readonly input: Payload | undefined;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -26,6 +26,8 @@ export interface BirthRequest {
   readonly worker?: string | undefined;
   readonly parent?: RunParent | undefined;
   readonly chain?: RunStarted["chain"];
+  /** The instant after which the run that starts it has no time left. */
+  readonly deadlineAt?: number | undefined;
   /** The user's id. */
   readonly id?: string | undefined;
   readonly scriptKey?: string | undefined;
@@ -47,7 +49,7 @@ export function birth(request: BirthRequest, ids: Ids): Birth {
     ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),
     ...(parent && { parent }), ...(request.chain && { chain: request.chain }),
     ...(request.pool !== undefined && request.pool !== "default" && { pool: request.pool }),
-    ...(request.priority && { priority: request.priority }),
+    ...(request.priority && { priority: request.priority }), ...deadlineOf(workflow, request),
   };
   const drafts: Draft[] = worker === undefined ? [started] : [started, { type: "RunClaimed", at, epoch: 1, worker }];
   const run: NewRun = {
@@ -74,4 +76,12 @@ export function slotOf({ name, concurrency }: Pick<WorkflowSpec, "name" | "concu
   if (typeof key !== "string") throw new RepriseError("INVALID_OPTION",
     `workflow '${name}': the key of its concurrency is ${JSON.stringify(key)}`, "Let key return a text.");
   return { slotKey: `${name}/${key}`, slotMax: concurrency.max };
+}
+
+/** Its own limit counts from its start; never beyond that of the run that starts it. */
+function deadlineOf({ deadlineMs }: Pick<WorkflowSpec, "deadlineMs">, { at, readyAt, deadlineAt }: BirthRequest):
+  { readonly deadlineAt?: number } {
+  const own = deadlineMs === undefined ? Infinity : Math.max(at, readyAt ?? 0) + deadlineMs;
+  const earliest = Math.min(own, deadlineAt ?? Infinity);
+  return earliest === Infinity ? {} : { deadlineAt: earliest };
 }

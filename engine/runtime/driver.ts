@@ -4,16 +4,17 @@
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
 import { isDelivery, isTerminal, type ChildStarted, type Delivery, type Draft, type Event,
-  type SignalReceived } from "../core/events.ts";
+  type SignalReceived, type Terminal } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
-import type { ExecutionHost, OpenTimer, TurnResult } from "../replay/calls.ts";
-import { Execution } from "../replay/execution.ts";
+import type { DecisionDraft, ExecutionHost, OpenTimer, TurnResult } from "../replay/calls.ts";
+import { DEADLINE, Execution } from "../replay/execution.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { siteLine } from "../replay/site.ts";
 import { afterTurns } from "../replay/turns.ts";
 import type { RunState, StoreError } from "../store/port.ts";
+import { slotOf } from "./birth.ts";
 import type { Clock } from "./clock.ts";
 import type { Appender, Outgoing } from "./committer.ts";
 import type { Departure, DriverHost } from "./host.ts";
@@ -22,7 +23,7 @@ import { Mailroom, type Addressee } from "./mail.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { values, valueOf } from "./rehearse.ts";
 import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
-import { originOf, sends, sentWith, type Sender } from "./sent.ts";
+import { originOf, sends, sentWith, withRetry, type Sender } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
 import { Timers, type TimerHost } from "./timers.ts";
 
@@ -45,11 +46,13 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #mailroom: Mailroom | undefined;
   #sender: Sender | undefined;
   readonly #origin: Sender["started"];
+  readonly #slot: Sender["slot"];
   /** Signals that are in the log, or nearly, and not in the code yet. */
   #onTheirWay: Draft<SignalReceived>[] | undefined;
   /** What there was when the run came here; let go when it has been replayed. */
   #events: readonly Event[];
   readonly #codeVersion: string;
+  readonly #pinned: boolean;
   #waiters: ((how: Departure) => void)[] | undefined;
   #departure: Departure | undefined;
   /** The last event of this ownership is on its way. */
@@ -72,9 +75,11 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.clock = host.clock;
     this.#events = history.events;
     this.#codeVersion = workflow.codeVersion;
+    this.#pinned = workflow.evolve === "pin";
     const started = startOf(history.events);
     this.run = new Identity(claim.runId, started);
     this.#origin = originOf(started);
+    this.#slot = slotOf(workflow, started.input);
     this.#mailKnown = claim.mailHead;
     this.#mailRead = history.events.reduce((n, event) => "n" in event ? Math.max(n, event.n) : n, 0);
     this.#crashes = claim.crashes;
@@ -82,7 +87,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#outbox = new Outbox({ runId: claim.runId, epoch: claim.epoch, head: last.seq,
       previousSeq: history.lastFirstSeq, lastAt: last.at, uuid: host.ids.uuid });
     this.#execution = new Execution({ run: this.run, seed: started.seed, workflow, history: history.events,
-      partial: history.partial, values, host: this });
+      partial: history.partial, values, host: this,
+      strict: workflow.evolve === "strict" });
     this.#tasks = new Tasks(this, host, history.events);
     this.#timers = new Timers(this);
     ownRejections(claim.runId, this);
@@ -111,8 +117,10 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.add({ type: "RunParked", at: this.now(), code: error.code, message: error.message, hint: error.hint },
       { state: "parked", parked: error.code, release: true });
   }
-  *timers(): Iterable<OpenTimer> {
+  *timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">> {
     for (const call of this.#execution.open.values()) if (call.kind === "timer") yield call;
+    const { deadlineAt } = this.#origin;
+    if (deadlineAt !== undefined && !this.#execution.abort.aborted) yield { key: DEADLINE, dueAt: deadlineAt };
   }
   fire(key: string, dueAt: number): void {
     this.deliver({ type: "TimerFired", at: Math.max(dueAt, this.now()), key }, dueAt);
@@ -126,9 +134,21 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   /** Replays the history, then goes on live. */
   start(): void {
     this.#busyAt = this.clock.monotonic();
+    if (this.#pinnedElsewhere()) return;
     const deliveries = this.#events.filter(isDelivery);
     if (this.#mailRead > 0) this.#onTheirWay = deliveries.filter((event) => event.type === "SignalReceived");
     this.#replay(deliveries, 0);
+  }
+
+  /** A pinned run waits for a worker with the code that it began with. */
+  #pinnedElsewhere(): boolean {
+    const { codeVersion } = startOf(this.#events);
+    if (!this.#pinned || codeVersion === undefined || codeVersion === this.#codeVersion) return false;
+    this.add({ type: "RunParked", at: this.#host.now(), code: "CODE_PINNED", codeVersion: this.#codeVersion,
+      message: `run '${this.run.name}' began with code ${codeVersion}, this worker has ${this.#codeVersion}`,
+      hint: "Run a worker with that version of the code, or take evolve: \"pin\" away and resume the run." },
+    { state: "parked", parked: "CODE_PINNED", release: true, excludeVersion: this.#codeVersion });
+    return true;
   }
 
   /** Adds an event that may wait for the next urgent one, up to 5 ms. */
@@ -156,7 +176,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   }
   get #asSender(): Sender {
     return (this.#sender ??= { run: this.run, started: this.#origin, host: this.#host,
-      open: () => this.#execution.open.values(),
+      open: () => this.#execution.open.values(), retryFrom: () => this.#execution.retryFrom, slot: this.#slot,
       unread: () => [...this.#execution.messages.unread, ...this.#onTheirWay ?? []] });
   }
 
@@ -194,12 +214,17 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#host.observe(this.run, events);
     for (const event of events) {
       if (isDelivery(event)) this.#feed(event);
-      else if (isTerminal(event)) this.#leave({ how: "ended", event });
+      else if (isTerminal(event)) this.#end(event);
       else if (event.type === "RunReleased") this.#leave({ how: "released", wakeAt: this.#wakeAt });
       else if (event.type === "RunParked") {
         this.#leave({ how: "parked", error: new RepriseError(event.code, event.message, event.hint ?? "") });
       }
     }
+  }
+
+  #end(event: Terminal): void {
+    if (event.type === "RunFailed" && event.retriedAs !== undefined) this.#host.expect(event.retriedAs);
+    this.#leave({ how: "ended", event });
   }
 
   refused(why: StoreError | undefined): void {
@@ -215,7 +240,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     if (delivery === undefined) { this.#live(); return }
     this.#execution.deliver(delivery, valueOf(delivery, this.#execution), (result) => {
       this.#arrived(delivery);
-      for (const decision of result.decisions) this.#push(decision, this.#changeOf(decision));
+      for (const decision of result.decisions) this.#push(this.#retried(decision), this.#changeOf(decision));
       if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
       if (this.#departure === undefined) this.#replay(deliveries, index + 1);
     });
@@ -248,8 +273,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #goOn(): void {
     for (const call of this.#execution.open.values()) {
       if (call.kind === "task") this.#tasks.resume(call);
-      else if (call.kind === "timer") this.#timers.arm(call.key, call.dueAt);
     }
+    this.#timers.approach();
     void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error));
     this.#checkStuck();
   }
@@ -280,7 +305,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     if (this.#departure !== undefined) return;
     if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
     for (const decision of result.decisions) {
-      this.add(decision, this.#changeOf(decision));
+      this.add(this.#retried(decision), this.#changeOf(decision));
       const call = this.#execution.open.get(decision.key);
       switch (decision.type) {
         case "TaskScheduled": if (call?.kind === "task") this.#tasks.begin(call, 1); break;
@@ -291,6 +316,11 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
       }
     }
     this.#checkStuck();
+  }
+
+  /** A failure of the code, not one that the engine found, may be followed by another try. */
+  #retried(decision: DecisionDraft): DecisionDraft {
+    return decision.type === "RunFailed" ? withRetry(decision, this.#asSender) : decision;
   }
 
   #changeOf(decision: { readonly type: string }): RowChange | undefined {

@@ -250,6 +250,7 @@ export class RunEngine {
       throw new RunError(runId, "cancelled", end.reason === undefined ? "the run was cancelled"
         : `the run was cancelled: ${end.reason}`, new Cancelled(end.reason));
     }
+    if (end.retriedAs !== undefined) return this.result(end.retriedAs);
     const cause = fromErrorRecord(end.error);
     throw new RunError(runId, "failed", `the run failed: ${cause.message}`, cause);
   }

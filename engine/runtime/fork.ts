@@ -3,7 +3,8 @@
  * a fork before the call that failed.
  */
 import { RepriseError } from "../core/errors.ts";
-import { isTerminal, type Draft, type Event, type Payload, type RunForked, type RunStarted } from "../core/events.ts";
+import { isTerminal, type Draft, type Event, type Payload, type RunForked, type RunParent,
+  type RunStarted } from "../core/events.ts";
 import { childRunId } from "../core/names.ts";
 import { inputHash } from "../codec/hash.ts";
 import type { HistoryRow } from "../store/port.ts";
@@ -29,6 +30,8 @@ export interface ForkPlan {
 /** The first row of a fork, as JSON. */
 interface ForkRow {
   readonly fork: { readonly run: string; readonly seqs: number; readonly name: string; readonly input?: Payload;
+    /** Of a further try that nobody asked for: who waits for it, its time, and which try it is. */
+    readonly parent?: RunParent; readonly deadlineAt?: number; readonly retry?: number;
     readonly replaced?: { readonly [key: string]: Payload | undefined } };
   readonly events: readonly Draft[];
 }
@@ -71,15 +74,18 @@ export function planRetry(runId: string, events: readonly Event[]): ForkPlan {
 
 /** The text and length of the first row of a fork, its own first events included. */
 export function forkRow(from: string, plan: ForkPlan, own: { readonly name: string; readonly at: number;
-  readonly input?: Payload | undefined; readonly why: RunForked["why"]; readonly who?: string | undefined }):
+  readonly input?: Payload | undefined; readonly why: RunForked["why"]; readonly who?: string | undefined;
+  readonly kept?: Pick<RunStarted, "parent" | "deadlineAt" | "retry"> }):
   { readonly events: string; readonly count: number } {
-  const { name, at, input, why, who } = own, edited = [...Object.keys(plan.replaced), ...Object.keys(plan.injected)];
+  const { name, at, input, why, who, kept } = own, edited = [...Object.keys(plan.replaced),
+    ...Object.keys(plan.injected)];
   const events: Draft[] = [{ type: "RunForked", at, from, seqs: plan.seqs, why, ...(who !== undefined && { who }),
     ...(edited.length > 0 && { edited }) }];
   for (const [key, value] of Object.entries(plan.injected)) {
     events.push({ type: "ResultInjected", at, n: 0, key, who: who ?? "", reason: "fork", ...(value && { value }) });
   }
-  const row: ForkRow = { fork: { run: from, seqs: plan.seqs, name, ...(input && { input }), replaced: plan.replaced },
+  const row: ForkRow = { fork: { run: from, seqs: plan.seqs, name, ...(input && { input }), replaced: plan.replaced,
+    ...kept },
     events };
   return { events: JSON.stringify(row), count: plan.seqs + events.length };
 }
@@ -97,7 +103,7 @@ export async function resolveFork(row: HistoryRow, source: (runId: string) => Pr
     "Restore that run from a backup; see reprise db verify.");
   const ended = new Set(shared.flatMap((event) => CHILD_ENDS.has(event.type) && "key" in event ? [event.key] : []));
   const events: Draft[] = shared.map((event) => {
-    if (event.type === "RunStarted") return startOfFork(event, fork.name, fork.input);
+    if (event.type === "RunStarted") return startOfFork(event, fork);
     if (event.type === "ChildStarted" && !ended.has(event.key)) return { ...event, childId: childIdOf(row.runId,
       event.key, event.at) };
     const value = "key" in event && Object.hasOwn(fork.replaced ?? {}, event.key ?? "") ? withResult(event,
@@ -118,9 +124,11 @@ const CHILD_ENDS: ReadonlySet<string> = new Set(["ChildCompleted", "ChildFailed"
 const ENDS: ReadonlySet<string> = new Set(["TaskCompleted", "TaskFailed", "WaitAnswered", "ChildCompleted",
   "ChildFailed", "ChildCancelled", "ResultInjected", "TimerFired"]);
 
-/** A fork has a name of its own, and nobody waits for it. */
-function startOfFork({ parent, ...event }: RunStarted, name: string, input: Payload | undefined): Draft {
-  return { ...event, name, ...(input && { input }) };
+/** A fork has a name of its own, and nobody waits for it; a further try is waited for as the one before was. */
+function startOfFork(event: RunStarted, { name, input, parent, deadlineAt, retry }: ForkRow["fork"]): Draft {
+  const { parent: _parent, deadlineAt: _deadlineAt, retry: _retry, ...rest } = event;
+  return { ...rest, name, ...(input && { input }), ...(parent && { parent }),
+    ...(deadlineAt !== undefined && { deadlineAt }), ...(retry !== undefined && { retry }) };
 }
 
 /** A call's end with another result: a failure becomes a success. */

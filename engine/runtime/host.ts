@@ -25,6 +25,8 @@ export interface DriverHost {
   workflow(name: string): WorkflowSpec | undefined;
   /** Has it room for a run of this pool? */
   takes(pool: string | undefined): boolean;
+  /** A run of this process's own will be there to claim. */
+  expect(runId: string): void;
   /** Holds a run that has just been made for it. */
   adopt(born: Birth): void;
   readonly slots: Slots;

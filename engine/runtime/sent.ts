@@ -1,19 +1,26 @@
 /** What leaves with a decision, in its commit: runs that it starts, mail to other runs. */
-import type { Decision, Draft, RunStarted, SignalReceived } from "../core/events.ts";
+import type { Decision, Draft, ErrorRecord, RunFailed, RunStarted, SignalReceived } from "../core/events.ts";
 import type { RunInfo } from "../core/policy.ts";
 import type { Open } from "../replay/calls.ts";
-import type { Sent, SentMail } from "../store/port.ts";
+import { delayBefore } from "../core/retry.ts";
+import { fromErrorRecord } from "../codec/error-record.ts";
+import type { Sent, SentMail, SentRun } from "../store/port.ts";
 import { birth, type Birth } from "./birth.ts";
+import { forkRow } from "./fork.ts";
 import type { DriverHost } from "./host.ts";
 
 /** The run that decides. */
 export interface Sender {
   readonly run: RunInfo;
-  readonly started: Pick<RunStarted, "parent" | "chain" | "tags" | "pool" | "priority">;
+  readonly started: Pick<RunStarted, "parent" | "chain" | "tags" | "pool" | "priority" | "deadlineAt" | "retry">;
   readonly host: DriverHost;
   /** Signals that came and nobody read: they go along when the run continues as another. */
   readonly unread: () => readonly Draft<SignalReceived>[];
   readonly open: () => Iterable<Open>;
+  /** Up to where a further try shares the history. */
+  readonly retryFrom: () => number;
+  /** The turns that the run takes. */
+  readonly slot: { readonly slotKey: string; readonly slotMax: number } | undefined;
 }
 /** Mail and births; `born` are those that this worker holds from their first row on. */
 export interface Sending { readonly sent: readonly Sent[]; readonly born?: Birth }
@@ -35,7 +42,9 @@ export function sentWith(decision: Draft, sender: Sender): Sending | undefined {
       dedupe: `${run.id}/${decision.key}`, payload: JSON.stringify({ name: decision.name, value: decision.value }) }] };
     case "RunContinued": return nextLink(decision, sender);
     case "RunCompleted": case "RunFailed": case "RunCancelled": {
-      const sent = [...endMail(decision, sender), ...orphans(sender)];
+      const again = decision.type === "RunFailed" && decision.retriedAs !== undefined
+        ? [retryOf(decision.retriedAs, decision.error, sender)] : endMail(decision, sender);
+      const sent = [...again, ...orphans(sender)];
       return sent.length === 0 ? undefined : { sent };
     }
     default: return undefined;
@@ -52,6 +61,26 @@ function endMail(end: Draft<Extract<Decision, { readonly type: "RunCompleted" | 
     payload: JSON.stringify({ key: parent.key, ...outcome }) }];
 }
 
+/** Is this failure followed by another try? Then the end says by which run. */
+export function withRetry(failed: Draft<RunFailed>, { run, started, host }: Sender): Draft<RunFailed> {
+  const more = (host.workflow(run.workflow)?.retries ?? 0) - (started.retry ?? 0);
+  return more <= 0 ? failed : { ...failed, retriedAs: host.ids.run(host.now()) };
+}
+
+/** The further try: a fork before the failure, waited for by the same parent, when its delay is over. */
+function retryOf(runId: string, error: ErrorRecord, { run, started, host, retryFrom, slot }: Sender): SentRun {
+  const { parent, deadlineAt, pool, priority, tags = [], retry = 0 } = started, at = host.now();
+  const { codeVersion = "", file, retryDelay = 0 } = host.workflow(run.workflow) ?? {};
+  const first = forkRow(run.id, { seqs: retryFrom(), replaced: {}, injected: {} }, { name: run.name, at, why: "retry",
+    kept: { retry: retry + 1, ...(parent && { parent }), ...(deadlineAt !== undefined && { deadlineAt }) } });
+  return { from: run.id, create: {
+    runId, workflow: run.workflow, name: run.name, pool: pool ?? "default", priority: priority ?? 0, tags, codeVersion,
+    appendId: host.ids.uuid(), ...first, ...slot, ...(file !== undefined && { file }),
+    ...(parent && { parentId: parent.id, rootId: parent.root }),
+    readyAt: at + delayBefore(retryDelay, retry + 1, fromErrorRecord(error), host.ids.random),
+  } };
+}
+
 /** Children still open when the engine, not the code, ended the run. */
 function orphans({ run, open }: Sender): readonly SentMail[] {
   return [...open()].flatMap((call) => call.kind !== "child" || call.onClose === "abandon" ? [] : [{ from: run.id,
@@ -63,7 +92,8 @@ function childOf(decision: Draft<Extract<Decision, { readonly type: "ChildStarte
   const { run, started, host } = sender, spec = host.workflow(decision.workflow);
   const { childId: runId, input, name, pool, priority, tags } = decision;
   const made = birth({
-    runId, input, name, pool, priority, tags, at: host.now(), worker: spec && host.takes(pool) ? host.id : undefined,
+    runId, input, name, pool, priority, tags, deadlineAt: started.deadlineAt, at: host.now(), worker: spec
+      && host.takes(pool) ? host.id : undefined,
     workflow: spec ?? { name: decision.workflow, codeVersion: "" },
     parent: { id: run.id, key: decision.key, root: started.parent?.root ?? run.id },
   }, host.ids);
@@ -72,9 +102,10 @@ function childOf(decision: Draft<Extract<Decision, { readonly type: "ChildStarte
 
 /** The next link of a chain takes the parent, the tags and the unread mail along. */
 function nextLink(decision: Draft<Extract<Decision, { readonly type: "RunContinued" }>>, sender: Sender): Sending {
-  const { run, started, host } = sender, { parent, chain, tags, pool, priority } = started;
+  const { run, started, host } = sender, { parent, chain, tags, pool, priority, deadlineAt } = started;
   const made = birth({
-    runId: decision.nextId, input: decision.input, name: run.name, tags, pool, priority, at: host.now(), parent,
+    runId: decision.nextId, input: decision.input, name: run.name, tags, pool, priority, deadlineAt, at: host.now(),
+      parent,
     worker: host.takes(pool) ? host.id : undefined,
     workflow: host.workflow(run.workflow) ?? { name: run.workflow, codeVersion: "" },
     chain: { first: chain?.first ?? run.id, link: (chain?.link ?? 1) + 1 },
@@ -87,9 +118,11 @@ function nextLink(decision: Draft<Extract<Decision, { readonly type: "RunContinu
 
 const NOWHERE: Sender["started"] = {};
 /** What a run passes on, kept only where there is something: a run that waits is small. */
-export function originOf({ parent, chain, tags, pool, priority }: RunStarted): Sender["started"] {
+export function originOf({ parent, chain, tags, pool, priority, deadlineAt, retry }: RunStarted): Sender["started"] {
   if (parent === undefined && chain === undefined && tags === undefined && pool === undefined
-    && priority === undefined) return NOWHERE;
+    && priority === undefined && deadlineAt === undefined && retry === undefined) return NOWHERE;
   return { ...(parent && { parent }), ...(chain && { chain }), ...(tags && { tags }),
-    ...(pool !== undefined && { pool }), ...(priority !== undefined && { priority }) };
+    ...(pool !== undefined && { pool }), ...(priority !== undefined && { priority }),
+      ...(deadlineAt !== undefined && { deadlineAt }),
+    ...(retry !== undefined && { retry }) };
 }

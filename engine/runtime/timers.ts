@@ -6,7 +6,7 @@ import type { Clock } from "./clock.ts";
 export interface TimerHost {
   readonly clock: Clock;
   now(): number;
-  timers(): Iterable<OpenTimer>;
+  timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">>;
   fire(key: string, dueAt: number): void;
 }
 

@@ -1,0 +1,101 @@
+/** What a workflow says of its runs as wholes: deadlines, further tries, code that may change under them. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openRunEngine, type RunEngine, type Store, type WorkflowSpec } from "../engine/index.ts";
+import { openMemoryStore } from "../engine/store/memory.ts";
+import { openEngine, shield, signal, sleep, task, workflow, type Engine, type Event,
+  type RunHandle } from "../sdk/index.ts";
+
+let engine: Engine;
+beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
+  engine = await openEngine({ database: process.env["LANGUAGE_DB"] ?? "memory:" }) });
+afterEach(async () => { await engine.close() });
+async function history(handle: RunHandle<unknown>): Promise<Event[]> {
+  const events: Event[] = [];
+  for await (const event of handle.history()) events.push(event);
+  return events;
+}
+
+describe("a deadline", () => {
+  test("ends the calls of the run with TimedOut; a shielded cleanup still runs; the run has failed", async () => {
+    const cleaned: string[] = [];
+    const clean = task("clean", async () => { cleaned.push("yes") });
+    const flow = workflow("late", { deadline: 30 }, async () => {
+      try { await sleep("1h") } finally { await shield(() => clean()) }
+    });
+    await expect((await engine.start(flow)).result()).rejects.toMatchObject({ state: "failed",
+      cause: expect.objectContaining({ code: "TIMED_OUT" }) });
+    expect(cleaned).toEqual(["yes"]);
+  });
+  test("of the parent is the child's too", async () => {
+    const child = workflow("late-child", async () => { await sleep("1h") });
+    const parent = workflow("late-parent", { deadline: 40 }, async () => child());
+    const run = await engine.start(parent);
+    await expect(run.result()).rejects.toMatchObject({ state: "failed" });
+    const started = (await history(run)).find((event) => event.type === "ChildStarted");
+    const inner = engine.get(started?.type === "ChildStarted" ? started.childId : "");
+    await expect(inner.result()).rejects.toBeDefined();
+    const [first, own] = [(await history(run))[0], (await history(inner))[0]];
+    expect(own).toMatchObject({ deadlineAt: first?.type === "RunStarted" ? first.deadlineAt : 0 });
+  });
+  test("that is not reached changes nothing", async () => {
+    const flow = workflow("in-time", { deadline: "1h" }, async () => { await sleep(1); return 5 });
+    expect(await (await engine.start(flow)).result()).toBe(5);
+  });
+});
+
+describe("retries of a run", () => {
+  test("go on from the call that failed, after the delay, until one succeeds; the result is the last try's",
+    async () => {
+    const ran: string[] = [];
+    const first = task("first", async () => { ran.push("first"); return 1 });
+    const second =
+      task("second", async () => { ran.push("second"); if (ran.length < 4) throw new Error("not yet"); return 2 });
+    const flow = workflow("tries", { retries: 3, retryDelay: 5 }, async () => (await first()) + (await second()));
+    const run = await engine.start(flow);
+    expect(await run.result()).toBe(3);
+    expect(ran).toEqual(["first", "second", "second", "second"]);
+    const end = (await history(run)).at(-1);
+    expect(end).toMatchObject({ type: "RunFailed", retriedAs: expect.any(String) });
+  });
+  test("that are used up end as the last failure", async () => {
+    const fails = task("fails", async () => { throw new Error("never") });
+    const flow = workflow("tries-in-vain", { retries: 1 }, async () => fails());
+    await expect((await engine.start(flow)).result()).rejects.toThrow("never");
+  });
+  test("of a child are its own affair: the parent gets the result of the last try", async () => {
+    let n = 0;
+    const shaky = task("shaky", async () => { if (++n < 3) throw new Error("again"); return n });
+    const child = workflow("tries-child", { retries: 5 }, async () => shaky());
+    const parent = workflow("tries-parent", async () => child());
+    expect(await (await engine.start(parent)).result()).toBe(3);
+  });
+});
+
+describe("code that changes under a run", () => {
+  const go = signal("evolve-go");
+  /** One worker with this code; the run is started by the first that is asked. */
+  function worker(store: Store, spec: WorkflowSpec): Promise<RunEngine> {
+    return openRunEngine({ database: "", store, workflow: () => spec, workflows: () => [spec.name], claims: "all",
+      observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+  }
+  const specOf = (codeVersion: string, evolve: "strict" | "append" | "pin", name: string): WorkflowSpec => ({
+    name: "evolving", dangling: "cancel", codeVersion, evolve,
+    fn: async () => { await task("named", async () => name).with({})(); await go.wait(); return name },
+  });
+  async function parkedCode(evolve: "strict" | "append" | "pin"): Promise<string | null> {
+    const store = openMemoryStore();
+    const first = await worker(store, specOf("v1", evolve, "one"));
+    const { runId } = await first.start({ workflow: specOf("v1", evolve, "one"), input: undefined });
+    while (!(await first.history(runId)).some((event) => event.type === "WaitOpened")) await new Promise((r) =>
+      { setTimeout(r, 1) });
+    await first.close(0);
+    const second = await worker(store, specOf("v2", evolve, "two"));
+    await second.operator.signal(runId, "evolve-go", undefined);
+    const outcome = await second.result(runId).then(() => null, (error: { code: string }) => error.code);
+    await second.close(0);
+    return outcome;
+  }
+  test("append: a run goes on where its history still matches",
+    async () => { expect(await parkedCode("append")).toBeNull() });
+  test("pin: it never goes on with other code", async () => { expect(await parkedCode("pin")).toBe("CODE_PINNED") });
+});
