@@ -8,7 +8,12 @@ import { unfinishedRuns } from "./unfinished.ts";
 import { asksForViewer, serveIfAsked, viewerOf, type ServedViewer } from "./viewer.ts";
 
 /** `script`: opened by itself for a plain script, which adopts only its own runs. */
-export interface DefaultEngine { readonly engine: RunEngine; readonly script: boolean }
+export interface DefaultEngine {
+  readonly engine: RunEngine;
+  readonly script: boolean;
+  /** Failed runs that a call of the script goes on with, from the call that failed: `reprise dev` after a save. */
+  readonly failed?: ReadonlySet<string>;
+}
 
 let current: Promise<DefaultEngine> | undefined;
 const DRAIN_MS = 30_000;
@@ -30,8 +35,8 @@ export function defaultEngine(): Promise<DefaultEngine> {
 }
 
 /** Makes an opened engine the default, if there is none. `script`: calls adopt what an earlier life of them left. */
-export function offerDefault(engine: RunEngine, script = false): void {
-  current ??= Promise.resolve({ engine, script });
+export function offerDefault(engine: RunEngine, script = false, failed: ReadonlySet<string> = new Set()): void {
+  current ??= Promise.resolve({ engine, script, failed });
 }
 
 /** Forgets an engine that closes. */

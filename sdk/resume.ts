@@ -1,5 +1,6 @@
 /** Going on with a run that an earlier life left, and saying what was kept. */
-import { formatMs, type Event, type RunEngine, type RunRow, type WorkflowSpec } from "../engine/index.ts";
+import { formatMs, rehearse, type Event, type ForkedRun, type RunEngine, type RunRow, type WorkflowSpec }
+  from "../engine/index.ts";
 
 /** Runs whose going on has been told in this process. */
 const told = new Set<string>();
@@ -21,12 +22,34 @@ export async function continueRun(engine: RunEngine, row: RunRow, workflow: Work
 
 /** `Resuming run 'fluffy-dodo' at event 12: 3 tasks kept, 41.2 s` */
 export function kept(row: RunRow, events: readonly Event[]): string {
+  const last = events.findLast((event) => event.type !== "RunClaimed" && event.type !== "RunLost");
+  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${keptTasks(events)}`;
+}
+
+/** `3 tasks kept, 41.2 s` */
+function keptTasks(events: readonly Event[]): string {
   const done = events.filter((event) => event.type === "TaskCompleted");
   const scheduled =
     new Map(events.flatMap((event) => event.type === "TaskScheduled" ? [[event.key, event.at] as const] : []));
   const tookMs = done.reduce((ms, event) => ms + event.at - (scheduled.get(event.key) ?? event.at), 0);
-  const last = events.findLast((event) => event.type !== "RunClaimed" && event.type !== "RunLost");
-  return `Resuming run '${row.name}' at event ${last?.seq ?? 0}: ${done.length} ` +
-  `${done.length === 1 ? "task" : "tasks"} kept, ` +
-    formatMs(tookMs);
+  return `${done.length} ${done.length === 1 ? "task" : "tasks"} kept, ${formatMs(tookMs)}`;
+}
+
+/** Tries a failed run again from its failed call, and says what was kept; where that call is made otherwise now, from
+ *  the call anew. undefined: the code does not fit what would be kept. @throws NOTHING_TO_RETRY */
+export async function retryRun(engine: RunEngine, row: RunRow, workflow: WorkflowSpec): Promise<ForkedRun | undefined> {
+  const events = await engine.history(row.runId), { seqs } = await engine.planRetry(row.runId);
+  const failed = events[seqs], ways: { readonly at?: string; readonly seqs: number }[] = [{ seqs }];
+  if (failed?.type === "TaskFailed") {
+    ways.push({ at: failed.key, seqs: (await engine.planFork(row.runId, { at: failed.key })).seqs });
+  }
+  for (const way of ways) {
+    const shared = events.slice(0, way.seqs);
+    if (!(await rehearse(row.runId, workflow, shared)).ok) continue;
+    const made = await engine.retry(row.runId, undefined, way.at);
+    beganHere(made.runId);
+    process.stderr.write(`Run '${made.name}' goes on from event ${made.seqs} of '${row.name}': ${keptTasks(shared)}\n`);
+    return made;
+  }
+  return undefined;
 }

@@ -1,12 +1,12 @@
 /** Calls outside any run: start a run and wait, or resume the one that this script left unfinished. */
 import { relative, sep } from "node:path";
 import { realpathSync } from "node:fs";
-import { encodeRecorded, inputHash, RepriseError, TERMINAL_STATES, type Payload, type RunEngine, type RunRow,
-  type StartRequest } from "../engine/index.ts";
+import { encodeRecorded, inputHash, RepriseError, TERMINAL_STATES, type ForkedRun, type Payload, type RunEngine,
+  type RunRow, type StartRequest, type WorkflowSpec } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
 import { defaultEngine, unlessEnding } from "./default-engine.ts";
 import { isLoading, workflowSpec } from "./registry.ts";
-import { continueRun } from "./resume.ts";
+import { continueRun, retryRun } from "./resume.ts";
 import { keepSources } from "./sources.ts";
 import { isFree } from "./unfinished.ts";
 
@@ -38,7 +38,7 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
   const workflow = workflowSpec(name);
   if (workflow === undefined) throw new Error(`corrupt registry: '${name}' is not defined`);
   const payload = encodeRecorded(input, `input of ${name}`);
-  const { engine, script } = await defaultEngine();
+  const { engine, script, failed } = await defaultEngine();
   const scriptKey = script && fields.id === undefined ? scriptKeyOf(name, payload) : undefined;
   const left = scriptKey === undefined || process.env["REPRISE_FRESH"] !== undefined
     ? undefined : await unfinished(engine, scriptKey);
@@ -46,6 +46,9 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
     if (!engine.holds(left.runId)) await continueRun(engine, left, workflow);
     return { engine, runId: left.runId, name: left.name };
   }
+  const retried = scriptKey === undefined || failed === undefined || failed.size === 0 ? undefined
+    : await retriedRun(engine, workflow, scriptKey, failed);
+  if (retried !== undefined) return { engine, ...retried };
   const started =
     await engine.start({ workflow, input: payload, ...fields, ...(scriptKey !== undefined && { scriptKey }) });
   keepSources(engine.store, workflow.file).catch(() => undefined); // for the viewer only; the run does not need them
@@ -58,6 +61,13 @@ async function unfinished(engine: RunEngine, scriptKey: string): Promise<RunRow 
   if (row === undefined || TERMINAL_STATES.includes(row.state)) return undefined;
   if (engine.holds(row.runId)) return row; // claimed in the background: each call of this process has a key of its own
   return await isFree(engine, row) ? row : undefined;
+}
+
+/** The newest run of this call, if it failed and may be tried again with the code as it is now. */
+async function retriedRun(engine: RunEngine, workflow: WorkflowSpec, scriptKey: string,
+  failed: ReadonlySet<string>): Promise<ForkedRun | undefined> {
+  const [row] = await engine.list({ scriptKey, limit: 1 });
+  return row?.state === "failed" && failed.has(row.runId) ? retryRun(engine, row, workflow) : undefined;
 }
 
 function scriptKeyOf(workflow: string, input: Payload | undefined): string {

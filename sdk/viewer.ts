@@ -1,10 +1,8 @@
 /** The replay viewer inside a program: served over the program's own engine, for as long as that is open. */
 import { join } from "node:path";
-import { RepriseError, TERMINAL_STATES, type RunEngine } from "../engine/index.ts";
+import { RepriseError, type RunEngine } from "../engine/index.ts";
 import type { RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
 import { databaseSetting, packageRoot, viewerSetting } from "./config.ts";
-import { workflowSpec } from "./registry.ts";
-import { continueRun } from "./resume.ts";
 
 /** How a program serves its viewer: on this machine only. For more there is `reprise server start`. */
 export interface ProgramViewer {
@@ -56,8 +54,7 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
     import("../replay-viewer/server/viewer.ts"), import("../replay-viewer/server/state-folder.ts")]);
   const folder = stateFolder(database), token = keptToken(folder);
   const open = (port: number): Promise<Viewer> => openViewer({ engine, token, port, holdsProcess: false,
-    allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }),
-    actions: { resume: (runId) => resumeHere(engine, runId) } });
+    allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }) });
   const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);
     throw error;
@@ -79,14 +76,4 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
 /** The folder of the embedded database; `.reprise/` beside package.json where there is none. */
 export function stateFolder(database: string = databaseSetting().value): string {
   return /^[a-z]{2,}:/i.test(database) ? join(packageRoot(), ".reprise") : database;
-}
-
-/** The viewer's button: the run goes on in this process. @throws WORKFLOW_NOT_LOADED, RUN_ENDED */
-async function resumeHere(engine: RunEngine, runId: string): Promise<void> {
-  const row = await engine.row(runId), workflow = workflowSpec(row.workflow);
-  if (TERMINAL_STATES.includes(row.state)) throw new RepriseError("RUN_ENDED",
-    `run '${row.name}' has ended as ${row.state}; there is nothing to resume`, "Look at how it ended.");
-  if (workflow === undefined) throw new RepriseError("WORKFLOW_NOT_LOADED",
-    `this process has not loaded the workflow '${row.workflow}'`, `Run: reprise resume ${runId}`);
-  await continueRun(engine, row, workflow);
 }

@@ -96,3 +96,50 @@ describe("reprise dev", () => {
     await expect.poll(() => lives(child), { timeout: 20_000 }).toBe(false);
   });
 });
+
+describe("saving the fix of a failed run", () => {
+  const CHARGE = `import { task, workflow } from "reprise";
+const fetchOrder = task("fetchOrder", async (id: number) => { console.log("fetching"); return { id, cents: 4475 }; });
+const charge = task("charge", async (cents: number) => {
+  if (cents > 1000) throw new Error("the bank takes whole euros");
+  return "paid " + cents;
+});
+const pay = workflow("pay", async (id: number) => {
+  const order = await fetchOrder(id);
+  return charge(order.cents);
+});
+console.log("result", await pay(7));
+`;
+  const states = async (url: string): Promise<readonly string[]> =>
+    (await ask<{ runs: Row[] }>(url, "/runs")).runs.map(({ state }) => state);
+
+  for (const [what, from, to, result] of [
+    ["in the task", 'throw new Error("the bank takes whole euros")', "cents = Math.ceil(cents / 100)", "paid 45"],
+    ["in what the task is given", "charge(order.cents)", "charge(order.cents / 100)", "paid 44.75"],
+  ] as const) {
+    test(`${what} continues it from the failed call, and what had succeeded does not run again`, async () => {
+      const folder = project(`fixed-${what.length}`, { "a.ts": CHARGE });
+      const { program, url } = await dev(folder, "a.ts");
+      await program.until(/\?e=\d+\n/);
+      save(folder, "a.ts", CHARGE.replace(from, to));
+      await program.until(/Run '[a-z]+-[a-z]+' goes on from event \d+ of '[a-z]+-[a-z]+': 1 task kept/);
+      await program.until(new RegExp(`result ${result}`));
+      expect(program.said().match(/^fetching$/gm)).toHaveLength(1);
+      expect(await states(url)).toEqual(["completed", "failed"]);
+      save(folder, "a.ts", `${CHARGE.replace(from, to)}// and on\n`);
+      await program.until(new RegExp(`result ${result}`), 2); // it has ended: the call begins anew
+      expect(await states(url)).toEqual(["completed", "completed", "failed"]);
+    });
+  }
+
+  test("begins anew when the code before the failed call is another now, and leaves the failed run as it is",
+    async () => {
+      const folder = project("rewritten", { "a.ts": CHARGE });
+      const { program, url } = await dev(folder, "a.ts");
+      await program.until(/\?e=\d+\n/);
+      save(folder, "a.ts", CHARGE.replace("await fetchOrder(id)", "{ cents: id }"));
+      await program.until(/result paid 7/);
+      expect(program.said()).not.toContain("goes on from event");
+      expect(await states(url)).toEqual(["completed", "failed"]);
+    });
+});

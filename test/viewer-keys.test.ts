@@ -163,6 +163,32 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
       reason: "not needed any more" });
   });
 
+  test("a failed run is tried again, and a completed one forked with another result: both open what came of it",
+    async () => {
+      page = await house.open(`/runs/${house.ids["failed"]}`);
+      await drawn(page);
+      await tabTo("button", /^Retry$/);
+      await press("Enter");
+      await page.getByText("goes on from the call that failed").waitFor();
+      await tabTo("button", /^Retry$/);
+      await press("Enter");
+      await expect.poll(() => new URL(page.url()).pathname).not.toContain(house.ids["failed"] ?? "");
+      await page.getByText("Task failed").first().waitFor({ timeout: 20_000 }); // the card is still refused
+      const done = house.ids["done"] ?? "", events = await house.engine.history(done);
+      const paid = events.find((event) => event.type === "TaskCompleted" && event.key === "task:chargeCard#0")?.seq;
+      await page.goto(`${house.viewer.origin}/runs/${done}?e=${paid}`);
+      await drawn(page);
+      await tabTo("button", /^Fork here$/);
+      await press("Enter");
+      await tabTo("textarea", /.*/);
+      await press("Control+a");
+      await page.keyboard.type('{ "receipt": "R-free", "last4": "0000" }');
+      await tabTo("button", /^Fork$/);
+      await press("Enter");
+      await page.waitForURL(/\/vs\//, { timeout: 20_000 });
+      await page.getByText(/R-free/).first().waitFor({ timeout: 20_000 });
+    });
+
   test("each action of a run is reached by Tab, and opens a dialog that Escape leaves", async () => {
     for (const [kind, names] of [["failed", ["Retry", "Export", "Fork here"]],
       ["waiting", ["Pause", "Signal", "Cancel", "Export"]]] as const) {

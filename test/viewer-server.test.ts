@@ -188,14 +188,14 @@ describe("the server", () => {
     expect(await ask(`/runs/${run.id}/cancel`, { why: "?" })).toMatchObject({ status: 400 });
   });
 
-  test("answers 501 for what the engine does not offer yet, with another way", async () => {
-    const run = await brief.start();
-    for (const [name, body] of [["resume", {}], ["pause", {}], ["retry", {}], ["signal", { name: "go", value: 1 }],
-      ["fork", { at: 3 }]] as const) {
-      const answer = await ask(`/runs/${run.id}/${name}`, body);
-      expect(answer, name).toMatchObject({ status: 501, body: { error: { code: "NOT_YET" } } });
-      expect(wire.problem.parse(answer.body).error.hint).toMatch(/^Until then: /);
+  test("retries and forks: a new run each, and refuses what cannot be", async () => {
+    const run = await failing.start();
+    await run.result().catch(() => undefined);
+    for (const [name, body] of [["retry", {}], ["fork", { at: 2 }]] as const) {
+      const made = wire.actionAnswer.parse((await ask(`/runs/${run.id}/${name}`, body)).body).run ?? "";
+      expect((await engine.history(made)).find(({ type }) => type === "RunForked")).toMatchObject({ from: run.id });
     }
+    expect(await ask(`/runs/${run.id}/fork`, { at: "task:none#0" })).toMatchObject({ status: 409 });
   });
 
   test("hands actions on to whoever offers them, or to nobody when it only shows", async () => {

@@ -129,10 +129,13 @@ export class RunEngine {
   async planFork(runId: string, edits: ForkEdits): Promise<ForkPlan> {
     return planFork(runId, await this.history(runId), edits);
   }
-  /** Tries an ended or parked run again, from the call that failed: a fork that takes over its id.
-   *  @throws NOTHING_TO_RETRY */
-  async retry(runId: string, who?: string): Promise<ForkedRun> {
-    const row = await this.row(runId), plan = planRetry(runId, await this.history(runId));
+  /** Where a retry would leave the run's history; nothing is made. @throws NOTHING_TO_RETRY */
+  async planRetry(runId: string): Promise<ForkPlan> { return planRetry(runId, await this.history(runId)) }
+  /** Tries an ended or parked run again, from the call that failed, or from `at` if it is named: a fork that takes over
+   *  its id and what its script knows it by. @throws NOTHING_TO_RETRY */
+  async retry(runId: string, who?: string, at?: string): Promise<ForkedRun> {
+    const row = await this.row(runId), events = await this.history(runId), whole = planRetry(runId, events);
+    const plan = at === undefined ? whole : planFork(runId, events, { at });
     const forked = await this.#bearFork(row, plan, { why: "retry", who });
     if (!TERMINAL_STATES.includes(row.state)) await this.cancel(runId, { reason: `retried as ${forked.runId}` });
     return forked;
@@ -212,7 +215,8 @@ export class RunEngine {
     await this.#worker.patience.insist(() => this.store.create({ runId, workflow, name, pool, priority, tags,
       codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first, ...slot,
       ...(file !== null && { file }),
-      ...(how.why === "retry" && idempotencyKey !== null && { idempotencyKey, replace: true }) }));
+      ...(how.why === "retry" && idempotencyKey !== null && { idempotencyKey, replace: true }),
+      ...(how.why === "retry" && row.scriptKey !== null && { scriptKey: row.scriptKey }) }));
     if (spec !== undefined && this.#parts.claims !== "none") {
       if (slot === undefined) await this.#worker.resume(runId, spec); else this.#worker.expect(runId);
     }

@@ -6,6 +6,7 @@ import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { originals, realClock, RepriseError, type Clock, type RunEngine } from "../../engine/index.ts";
 import type { RunDebug } from "./debug.ts";
+import { engineActions } from "./engine-actions.ts";
 import type { FeedParts } from "./feed.ts";
 import { Guard } from "./guard.ts";
 import { Histories } from "./history.ts";
@@ -45,7 +46,7 @@ export interface ViewerOptions {
   readonly staticDir?: string;
   /** false: POST answers 403 ACTIONS_OFF. Default true. */
   readonly allowActions?: boolean;
-  /** What the engine can do with runs beyond cancelling. */
+  /** Instead of what the engine itself does. */
   readonly actions?: RunActions;
   /** Shows variables of past runs, by running their code; without it those routes answer 403 DEBUG_OFF. */
   readonly debug?: RunDebug;
@@ -121,7 +122,8 @@ function serve(server: Server, options: ViewerOptions, bound: Bound): () => Prom
   const onError = options.onError ?? ((error: unknown) => { report(error, redactor) });
   const guard = new Guard({ ...hostsOf(options, bound), tokens: new Tokens(bound.tokens, clock, limits) });
   const routes = routesOf({ engine, histories, redactor, clock, storeClock, version: packageVersion(),
-    actions: options.actions ?? {}, allowActions: options.allowActions ?? true, debug: options.debug });
+    actions: { ...engineActions(engine), ...options.actions }, allowActions: options.allowActions ?? true,
+    debug: options.debug });
   const parts: FeedParts = { engine, histories, redactor, clock, storeClock, onError, pollMs: limits.pollMs ?? 100 };
   const live = new Live(parts, guard, { maxMessage: limits.maxMessage ?? 256 * 1024,
     maxWaiting: limits.maxWaiting ?? 1024 * 1024, pingMs: limits.pingMs ?? 30_000 });

@@ -69,7 +69,13 @@ function fit(run: Session): void {
 
 function search(): void {
   if (view.peek() !== "list") change({ view: "list" });
-  setTimeout(() => { document.getElementById("search")?.focus() }, 30);
+  focusSearch(FRAMES);
+}
+/** The list may still be on its way: frames that are waited for it. */
+const FRAMES = 300;
+function focusSearch(left: number): void {
+  const field = document.getElementById("search");
+  if (field !== null) field.focus(); else if (left > 0) requestAnimationFrame(() => { focusSearch(left - 1) });
 }
 
 /** The first x marks A; at another event it shows what changed since; at A itself it takes the mark away. */

@@ -6,11 +6,11 @@ import { consoleObserver } from "../console.ts";
 import { offerDefault } from "../default-engine.ts";
 import { placeOf } from "../failure.ts";
 import { setLoading, workflowNames, workflowSpec } from "../registry.ts";
-import { beganHere, continueRun, sayKept } from "../resume.ts";
+import { beganHere, continueRun, retryRun, sayKept } from "../resume.ts";
 import { callsMade } from "../start.ts";
 import { serveViewer, type ServedViewer } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
-import type { DevReady, DevTask } from "./dev.ts";
+import type { DevNews, DevTask } from "./dev.ts";
 import { offerDebug, type DebugOffer } from "./debug-offer.ts";
 import { frameLines } from "./frames.ts";
 import { importUserFile, loadFile } from "./open.ts";
@@ -40,9 +40,10 @@ async function main(): Promise<void> {
   const offer = opened.offer = offerDebug(engine);
   viewer = await serveViewer(engine, { readOnly: task.readOnly, debug: offer.debug,
     ...(task.port !== undefined && { port: task.port }) }, "dev");
-  process.send?.({ url: viewer.url, port: viewer.port } satisfies DevReady);
-  offerDefault(engine, true);
+  tellParent({ url: viewer.url, port: viewer.port });
+  offerDefault(engine, true, new Set(task.failed));
   await begin().catch(told);
+  await retryFailed(engine).catch(told);
   if (task.again) await freeParked(engine).catch(told);
 }
 
@@ -52,6 +53,8 @@ async function close(engine: RunEngine, viewer: ServedViewer | undefined): Promi
   await engine.close(DRAIN_MS).catch(sayError);
   process.exit(0);
 }
+
+function tellParent(news: DevNews): void { if (process.connected) process.send?.(news) }
 
 /** Loads the files, and runs the first as the program. */
 async function begin(): Promise<void> {
@@ -82,6 +85,7 @@ function told(error: unknown): void {
 function telling(observer: Observer, opened: { readonly engine?: RunEngine; readonly offer?: DebugOffer }): Observer {
   return { ...observer, events: (run, events) => {
     observer.events(run, events);
+    if (events.some(({ type }) => type === "RunFailed")) tellParent({ failed: run.id });
     if (events[0]?.seq === 1) beganHere(run.id);
     else if (events.some(({ type }) => type === "RunClaimed")) {
       tell(opened.engine, run, events).catch(() => undefined); // a courtesy
@@ -93,7 +97,25 @@ function telling(observer: Observer, opened: { readonly engine?: RunEngine; read
 async function tell(engine: RunEngine | undefined, run: RunInfo, events: readonly Event[]): Promise<void> {
   if (engine === undefined) return;
   const row = await engine.row(run.id), until = events[0]?.seq ?? 1;
-  sayKept(row, (await engine.history(run.id)).filter(({ seq }) => seq < until));
+  const before = (await engine.history(run.id)).filter(({ seq }) => seq < until);
+  if (before.at(-1)?.type !== "RunForked") sayKept(row, before); // a retry has told it
+}
+
+/** Failed runs that no call of the script went on with. Children are tried again by their parents. */
+async function retryFailed(engine: RunEngine): Promise<void> {
+  for (const runId of task.failed) {
+    const row = await engine.row(runId), workflow = workflowSpec(row.workflow);
+    if (row.state !== "failed" || row.parentId !== null || workflow === undefined) continue;
+    if (await triedAgain(engine, row)) continue;
+    if (await retryRun(engine, row, workflow) !== undefined) continue;
+    tellParent({ failed: runId });
+    say(`Run '${row.name}' cannot go on from its failed call: the code before it is another now.`);
+  }
+}
+/** Has a call of the script gone on with it, or begun anew? */
+async function triedAgain(engine: RunEngine, { scriptKey, runId }: RunRow): Promise<boolean> {
+  const [newest] = scriptKey === null ? [] : await engine.list({ scriptKey, limit: 1 });
+  return newest !== undefined && newest.runId !== runId;
 }
 
 /** The variables where a run failed. */

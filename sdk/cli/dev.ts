@@ -27,9 +27,11 @@ export interface DevTask {
   readonly readOnly: boolean;
   /** The user's files were changed since the last child. */
   readonly again: boolean;
+  /** Runs that failed, and were not tried again since. */
+  readonly failed: readonly string[];
 }
-/** What the child says when its viewer is served. */
-export interface DevReady { readonly url: string; readonly port: number }
+/** What the child says: where its viewer is served, and which run has failed. */
+export type DevNews = { readonly url: string; readonly port: number } | { readonly failed: string };
 
 const CHILD = fileURLToPath(new URL("dev-child.js", import.meta.url));
 /** A child that does not end is killed: what it did is taken up by the next one. */
@@ -64,22 +66,26 @@ async function dev(targets: readonly string[], options: DevOptions): Promise<voi
 
 /** The child of the moment. */
 class DevHouse {
-  #task: Omit<DevTask, "again">;
+  #task: Omit<DevTask, "again" | "failed">;
+  #failed: string[] = [];
   #child: ChildProcess | undefined;
   #gone: Promise<void> = Promise.resolve();
   #turn: Promise<void> = Promise.resolve();
   #over = false;
   #shown = false;
 
-  constructor(task: Omit<DevTask, "again">) { this.#task = task }
+  constructor(task: Omit<DevTask, "again" | "failed">) { this.#task = task }
 
   start(again = false): void {
     if (this.#over) return;
-    const child = fork(CHILD, [JSON.stringify({ ...this.#task, again } satisfies DevTask)], { stdio: "inherit" });
+    const task: DevTask = { ...this.#task, again, failed: this.#failed };
+    const child = fork(CHILD, [JSON.stringify(task)], { stdio: "inherit" });
     this.#child = child;
-    child.on("message", ({ url, port }: DevReady) => { // the child's only message
-      this.#task = { ...this.#task, port };
-      if (!this.#shown) out(url);
+    this.#failed = [];
+    child.on("message", (news: DevNews) => { // the child says nothing else
+      if ("failed" in news) { this.#failed.push(news.failed); return }
+      this.#task = { ...this.#task, port: news.port };
+      if (!this.#shown) out(news.url);
       this.#shown = true;
     });
     this.#gone = new Promise((resolve) => {
