@@ -142,6 +142,7 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
     await expect.poll(() => page.getByRole("heading", { name: "Task failed" }).or(page.getByText("Task failed"))
       .first().isVisible()).toBe(true);
     await press("Control+k");
+    await page.getByRole("combobox", { name: "Go to" }).waitFor();
     await page.keyboard.type("graph");
     await press("Enter");
     await expect.poll(() => query("view")).toBe("graph");
