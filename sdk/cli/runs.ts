@@ -5,6 +5,7 @@ import { formatMs, openFold, RepriseError, type RunEngine, type RunRow,
 import { timeline } from "./timeline.ts";
 import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
 import { recordRun } from "../../replay-viewer/server/record.ts";
+import { exportTest } from "./export-test.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
 import { addAgain } from "./runs-again.ts";
@@ -46,10 +47,12 @@ export function addRuns(program: Command): void {
     .action(async (wanted: string, options: Style & { reason?: string }) => { await cancel(wanted, options) });
   runs.command("export").argument("<run>").description("the whole history as one JSON document, or as a page")
     .option("--html", "the viewer's page with the run inside: opens without a server, secrets taken out")
-    .action(async (wanted: string, { html }: { html?: boolean }) => {
+    .option("--test <file>", "as a Vitest test that replays it, such as test/late.test.ts; the history goes beside it")
+    .action(async (wanted: string, { html, test }: { html?: boolean; test?: string }) => {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
-        if (html) out(await recordRun(engine, row.runId));
+        if (test !== undefined) exportTest(row, await engine.history(row.runId), test);
+        else if (html) out(await recordRun(engine, row.runId));
         else outJson({ format: "reprise/history/1", run: row, events: await engine.history(row.runId) });
       });
     });
