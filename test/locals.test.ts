@@ -11,6 +11,7 @@ import { Declarations } from "../sdk/debug/declared.ts";
 import { openDebugger, type Locals, type ReplayedRun, type RunDebugger } from "../sdk/debug/host.ts";
 import { inLine } from "../sdk/debug/seen.ts";
 import { seen } from "../sdk/debug/walker.ts";
+import { lives } from "./talking.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "reprise-locals-"));
@@ -195,6 +196,15 @@ describe("the variables of a past run", () => {
       message: expect.stringContaining(`diverged from the run at event ${parts}`) });
   });
 
+  test("are shown though the code leaves a rejection to nobody", async () => {
+    const file = edited("floating.ts", (text) => text.replace("const name = await label(box.sku);",
+      'const a = label(box.sku); void a.then(() => { throw new Error("floating") });\n  const name = await a;'));
+    const run = { ...toReplay(good, file), runId: "floating" };
+    const found = await look(host, run, seqOf(good, "TimerFired", "timer:sleep#0"));
+    expect(words(found)[0]).toMatchObject({ variables: expect.arrayContaining([expect.stringContaining("shipped")]) });
+    expect(reprise("replay", "completed.json", file)).toMatchObject({ status: 0, stderr: "" });
+  });
+
   test("are those of the file as it is now: an edit is seen by the next question", async () => {
     const file = edited("harmless.ts", (text) => text), run = { ...toReplay(good, file), runId: "harmless" };
     const at = seqOf(good, "TaskScheduled", "task:label#0");
@@ -212,6 +222,30 @@ describe("a replay that does not come back", () => {
     await expect(look(host, run, at)).rejects.toMatchObject({ code: "REPLAY_STUCK" });
     expect((await look(host, toReplay(good), 1)).frames).toHaveLength(1);
     await host.close();
+  });
+});
+
+describe("the host process", () => {
+  test("ends when whoever started it dies, even while it is still loading", async () => {
+    const script = `import { openDebugger } from ${JSON.stringify(join(root, "dist/sdk/debug/host.js"))};
+      import { ChildProcess } from "node:child_process";
+      const real = ChildProcess.prototype.spawn;
+      ChildProcess.prototype.spawn = function (options) {
+        const result = real.call(this, options);
+        console.log(this.pid);
+        return result;
+      };
+      openDebugger().logPoints({ runId: "x", head: 1, points: [] }, async () => ({})).catch(() => undefined);
+      setTimeout(() => undefined, 60_000);`;
+    for (const wait of [0, 300]) {
+      const child = spawn(process.execPath, ["--input-type=module", "-e", script], { cwd: folder });
+      const pid = await new Promise<number>((resolve) => {
+        child.stdout.on("data", (chunk) => { resolve(Number(chunk)) });
+      });
+      await new Promise((resolve) => { setTimeout(resolve, wait) });
+      child.kill("SIGKILL");
+      await expect.poll(() => lives(pid), { timeout: 20_000 }).toBe(false);
+    }
   });
 });
 

@@ -10,8 +10,9 @@ import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/
 import type { DecisionDraft, Values } from "../replay/calls.ts";
 import { Execution } from "../replay/execution.ts";
 import { siteLine } from "../replay/site.ts";
-import { childIdOf } from "./fork.ts";
 import { afterTurns } from "../replay/turns.ts";
+import { childIdOf } from "./fork.ts";
+import { guardRejections } from "./rejections.ts";
 
 /** What a replay found. */
 export interface Rehearsal {
@@ -48,6 +49,7 @@ function rehearsed(runId: string, workflow: WorkflowSpec, history: readonly Even
   if (started?.type !== "RunStarted") throw new RepriseError("HISTORY_CORRUPT",
     "the history does not begin with RunStarted",
     "Export the run again.");
+  guardRejections();
   const decisions: DecisionDraft[] = [];
   return new Promise((resolve) => {
     const end = (divergence: Divergence | undefined): void => resolve({

@@ -14,12 +14,16 @@ let installed = false;
 
 /** From here on rejections of this run's code that nobody handles are its owner's. */
 export function ownRejections(runId: string, owner: Owner): void {
-  if (!installed) {
-    installed = true;
-    process.on("unhandledRejection", onUnhandled);
-    process.on("rejectionHandled", (promise) => { floating.delete(promise) });
-  }
+  guardRejections();
   owners.set(runId, owner);
+}
+
+/** From here on no rejection of a run's code ends the process; without an owner nobody is told. */
+export function guardRejections(): void {
+  if (installed) return;
+  installed = true;
+  process.on("unhandledRejection", onUnhandled);
+  process.on("rejectionHandled", (promise) => { floating.delete(promise) });
 }
 
 /** The run is over here: what nobody has handled by now is reported. */

@@ -167,4 +167,6 @@ process.on("message", (request: HostRequest) => {
   });
 });
 process.on("disconnect", () => { process.exit() });
+// Whoever started it may have gone while this file was being loaded.
+if (!process.connected) process.exit();
 spare = makeThread();

@@ -20,6 +20,8 @@ async function inspected({ run, at }: { readonly run: ReplayedRun; readonly at?:
   process.exit(diff === undefined ? 0 : 3);
 }
 
+process.on("disconnect", () => { process.exit() });
+if (!process.connected) process.exit();
 process.once("message", (asked: { readonly run: ReplayedRun; readonly at?: number }) => {
   inspected(asked).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
