@@ -75,7 +75,7 @@ export function slotOf({ name, concurrency }: Pick<WorkflowSpec, "name" | "concu
   const key: unknown = concurrency.key?.(decodeValue(input)) ?? "";
   if (typeof key !== "string") throw new RepriseError("INVALID_OPTION",
     `workflow '${name}': the key of its concurrency is ${JSON.stringify(key)}`, "Let key return a text.");
-  return { slotKey: `${name}/${key}`, slotMax: concurrency.max };
+  return { slotKey: key === "" ? name : `${name}/${key}`, slotMax: concurrency.max };
 }
 
 /** Its own limit counts from its start; never beyond that of the run that starts it. */

@@ -4,7 +4,7 @@ import { nextCommand } from "../next-command.ts";
 
 /** One thing that a run waits for; instants are milliseconds since 1970. */
 export interface OpenWait {
-  readonly kind: "task" | "retry" | "sleep" | "signal" | "form" | "condition" | "child" | "update";
+  readonly kind: "task" | "retry" | "limit" | "sleep" | "signal" | "form" | "condition" | "child" | "update";
   /** The name of the task, signal, form or update; the id of the child run. */
   readonly name: string; readonly key: string;
   /** After the run's name, as in `waits for signal 'approved'`. */
@@ -37,9 +37,13 @@ function children(view: RunView): OpenWait[] {
 
 function tasks(view: RunView, now: number): OpenWait[] {
   const open: OpenWait[] = [];
-  for (const { key, name, state, attempts, scheduledAt, retryAt } of view.tasks.values()) {
+  for (const { key, name, state, attempts, scheduledAt, retryAt, queued } of view.tasks.values()) {
     const since = attempts.at(-1)?.startedAt ?? scheduledAt;
-    if (state === "running") {
+    if (queued !== undefined) {
+      const { limit, dueAt } = queued, rate = dueAt === undefined ? {} : { until: dueAt };
+      open.push({ kind: "limit", name: limit, key, since: queued.since, ...rate, next: `npx reprise limit ls ${limit}`,
+        text: `has task '${name}' waiting for ${dueAt === undefined ? "a slot of " : ""}limit '${limit}'` });
+    } else if (state === "running") {
       open.push({ kind: "task", name, key, since, text: `runs task '${name}' (attempt ${attempts.length})` });
     } else if (state === "scheduled") {
       open.push({ kind: "task", name, key, since, text: `has task '${name}' scheduled and not begun` });

@@ -17,7 +17,8 @@ export function addWhy(program: Command): void {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
         const working = (await engine.store.workers()).some(({ alive }) => alive);
-        const { because, next, waits } = why(row, await engine.history(row.runId), originals.now(), working);
+        const turns = row.slotKey === null || row.slotHeld ? undefined : await engine.store.turns(row.slotKey);
+        const { because, next, waits } = why(row, await engine.history(row.runId), originals.now(), working, turns);
         if (style.json) { outJson({ run: row.runId, because, next: next[0], commands: next, waits }); return }
         out(because);
         for (const [i, command] of next.entries()) out(`  ${i === 0 ? "next" : "  or"}: ${command}`);
@@ -25,13 +26,15 @@ export function addWhy(program: Command): void {
     });
 }
 
-/** The reason as a sentence, and the commands that help. `working`: some worker lives, so that mail is read. */
-export function why(row: RunRow, events: readonly Event[], now: number, working: boolean): Reason {
+/** The reason as a sentence, and the commands that help. `working`: some worker lives, so that mail is read. `turns`: the
+ *  runs that share its key, while it is in line behind them. */
+export function why(row: RunRow, events: readonly Event[], now: number, working: boolean, turns?: Turns): Reason {
   const fold = openFold();
   for (const event of events) fold.apply(event);
   const { view } = fold, who = `Run '${row.name}'`;
   if (hasEnded(row)) return ended(who, row, view);
   if (row.parked !== null) return parked(who, row, view);
+  if (turns !== undefined) return inLine(who, row, turns);
   const waits = openWaits(view, row.runId, now), goOn = `npx reprise resume ${row.runId}`;
   if (row.state === "paused") return { because: `${who} is paused${pausedBy(events)}; ${nextOf(waits, now)}.`,
     next: [`npx reprise runs resume ${row.runId}`, ...working ? [] : [goOn]], waits };
@@ -48,6 +51,15 @@ export function why(row: RunRow, events: readonly Event[], now: number, working:
     next: [first, ...more], waits };
 }
 const MOST = 3;
+type Turns = readonly { readonly runId: string; readonly held: boolean }[];
+
+function inLine(who: string, { runId, slotKey, createdAt }: RunRow, turns: Turns): Reason {
+  const [first] = turns, place = turns.filter(({ held }) => !held).findIndex((one) => one.runId === runId) + 1;
+  const holders = turns.filter(({ held }) => held).map((one) => one.runId).slice(0, MOST).join(", ") || "nobody";
+  return { because: `${who} is number ${place} in line for a turn of '${slotKey}' since ${when(createdAt)}; ` +
+    `${holders} ${holders.includes(", ") ? "have" : "has"} it now.`, waits: [],
+    next: [first?.held ? `npx reprise why ${first.runId}` : `npx reprise resume ${runId}`] };
+}
 
 function ended(who: string, row: RunRow, view: RunView): Reason {
   if (view.continuedAs !== undefined) return { waits: [], next: [`npx reprise why ${view.continuedAs}`],
