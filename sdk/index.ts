@@ -6,7 +6,7 @@ export { task, type MapOptions, type Settled, type Task, type TaskForms, type Ta
 export { sleep, withTimeout } from "./time.ts";
 export { context, logger, record, taskContext, type Logger, type RunInfo, type TaskContext, type WorkflowContext }
   from "./context.ts";
-export { condition, signal, waitFor, type SignalDef, type WaitForOptions } from "./signal.ts";
+export { condition, signal, waitFor, type SignalDef, type WaitForOptions, type Webhook } from "./signal.ts";
 export { expose, query, update, type QueryDef, type UpdateDef } from "./update.ts";
 export { limit, rate, type Limit } from "./limit.ts";
 export { saga, scope, shield } from "./scope.ts";

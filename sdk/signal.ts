@@ -1,5 +1,6 @@
 /** Messages to a run: signals, and questions to people. */
 import { currentFrame, encodeRecorded, type Duration, type Payload, type WorkflowFrame } from "../engine/index.ts";
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { defaultEngine } from "./default-engine.ts";
 import { workflowFrame } from "./frame.ts";
@@ -68,14 +69,43 @@ export function waitFor<S extends Schema>(schema: S, options?: WaitForOptions): 
 export function waitFor<S extends Schema, E>(schema: S, options: WaitForOptions & {
   timeout: Duration; else: E }): Promise<OutputOf<S> | E>;
 export async function waitFor(schema: Schema, options: WaitForOptions & { else?: unknown } = {}): Promise<unknown> {
+  return opened(schema, options, waitFor);
+}
+
+/** An address that waits: send it to whoever shall call it, then await it. */
+export interface Webhook<T> extends PromiseLike<T> {
+  /** Where to POST the answer as JSON, once: complete where REPRISE_URL says how this machine is reached, else its
+   *  path. */
+  readonly url: string;
+}
+/**
+ * Opens a one-time address and waits for its answer, checked by `schema`. Whoever knows the address may answer, so that
+ * it
+ * is made of real randomness and goes only where the workflow sends it. Answers come through `reprise server`.
+ * @throws TimedOut
+ */
+waitFor.webhook = <S extends Schema>(schema: S, options: WaitForOptions = {}): Webhook<OutputOf<S>> => {
+  const name = options.name ?? "webhook", { execution } = workflowFrame(`waitFor.webhook('${name}')`);
+  const address = execution.record(`address of ${name}`, () => ({
+    token: randomBytes(24).toString("base64url"), base: process.env["REPRISE_URL"]?.replace(/\/+$/, "") ?? "",
+  }));
+  // Recorded as this shape: the address stays the same in every replay.
+  const { token, base } = address as { readonly token: string; readonly base: string };
+  const answer = opened(schema, { ...options, name }, waitFor.webhook, token) as Promise<OutputOf<S>>; // by its schema
+  answer.catch(() => undefined); // it may expire before anybody awaits it
+  return { url: `${base}/api/v1/hooks/${execution.run.id}/${token}`,
+    then: (onFulfilled, onRejected) => answer.then(onFulfilled, onRejected) };
+};
+
+async function opened(schema: Schema, options: WaitForOptions & { else?: unknown }, skip: (...args: never[]) => unknown,
+  token?: string): Promise<unknown> {
   const { name = "form", description } = options;
   checkName("form", name);
-  const frame: WorkflowFrame = workflowFrame(`waitFor('${name}')`);
-  const json = jsonSchemaOf(schema);
+  const frame: WorkflowFrame = workflowFrame(`waitFor('${name}')`), json = jsonSchemaOf(schema);
   return waiting(frame, options, `the form '${name}'`, (scope, until) =>
-    frame.execution.messages.form({ scope, until, skip: waitFor }, {
+    frame.execution.messages.form({ scope, until, skip }, {
       name, ...(description !== undefined && { description }), ...(json && { schema: json }),
-      check: (value) => checked(schema, value, `form '${name}'`),
+      ...(token !== undefined && { token }), check: (value) => checked(schema, value, `form '${name}'`),
     }));
 }
 

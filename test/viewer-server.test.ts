@@ -173,7 +173,7 @@ describe("the server", () => {
     expect(Object.keys(paths)).toEqual(["/runs", "/runs/{id}", "/runs/{id}/history", "/runs/{id}/logs",
       "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/cancel", "/runs/{id}/resume", "/runs/{id}/pause",
       "/runs/{id}/retry", "/runs/{id}/signal", "/runs/{id}/fork", "/runs/{id}/locals", "/runs/{id}/log-points",
-      "/health", "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
+      "/hooks/{id}/{token}", "/health", "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
     expect(paths["/api/v1/runs"]?.["get"]?.parameters.map(({ name }) => name))
       .toEqual(["state", "workflow", "tag", "q", "since", "before", "limit"]);
   });

@@ -118,7 +118,8 @@ const SHAPES: { readonly [T in EventType]: string } = {
   TimerCancelled: DECIDED,
   TaskCancelRequested: `${DECIDED} reason?:text`,
   ValueRecorded: `${DECIDED} value?:payload`,
-  WaitOpened: `${DECIDED} kind:text name:text taken?:count until?:number description?:text schema?:payload`,
+  WaitOpened: `${DECIDED} kind:text name:text taken?:count until?:number description?:text schema?:payload `
+    + "token?:text",
   WaitClosed: `${DECIDED} met?:flag reason?:text`,
   ChildStarted: `${DECIDED} childId:text workflow:text inputHash:text input?:payload onClose:text `
     + "name?:text pool?:text priority?:number tags?:texts",

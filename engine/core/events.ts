@@ -162,6 +162,8 @@ export interface WaitOpened extends Base, Decided {
   /** When it times out, milliseconds since 1970. */
   readonly until?: number;
   readonly description?: string; readonly schema?: Payload;
+  /** Of a webhook: whoever shows it may answer, once. */
+  readonly token?: string;
 }
 export type WaitKind = "signal" | "form" | "condition";
 /** A wait is over without a message: its condition holds, or it is no longer wanted. */

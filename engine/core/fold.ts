@@ -279,8 +279,8 @@ function timerOf(event: Extract<Event, { readonly type: "TimerStarted" }>): Time
     by: event.by, site: event.site };
 }
 function waitOf(event: Extract<Event, { readonly type: "WaitOpened" }>, taken: SignalView | undefined): WaitView {
-  const { key, kind, name, at, by, site, until, description, schema } = event;
-  return { key, seq: event.seq, kind, name, openedAt: at, by, site, until, description, schema,
+  const { key, kind, name, at, by, site, until, description, schema, token } = event;
+  return { key, seq: event.seq, kind, name, openedAt: at, by, site, until, description, schema, token,
     ...(taken === undefined ? { state: "open", endedAt: undefined, value: undefined }
       : { state: "met", endedAt: at, value: taken.value }) };
 }

@@ -30,7 +30,7 @@ export interface WaitView {
   readonly key: string; readonly seq: number; readonly kind: WaitKind; readonly name: string; readonly openedAt: number;
   endedAt: number | undefined; state: "open" | "met" | "closed"; value: Payload | undefined;
   readonly until: number | undefined; readonly description: string | undefined; readonly schema: Payload | undefined;
-  readonly by: number; readonly site: string | undefined;
+  readonly token: string | undefined; readonly by: number; readonly site: string | undefined;
 }
 /** A run that this run started. */
 export interface ChildView {

@@ -47,12 +47,14 @@ export class Messages {
 
   /** An answer from a person, checked before it is accepted. */
   form({ scope, until, skip }: Waiting, form: { readonly name: string; readonly description?: string;
-    readonly schema?: Payload; readonly check: (value: unknown) => unknown }): Promise<unknown> {
-    const { name, description, schema, check } = form;
+    readonly schema?: Payload; readonly token?: string; readonly check: (value: unknown) => unknown }):
+    Promise<unknown> {
+    const { name, description, schema, token, check } = form;
     this.#caller.permit(`waitFor('${name}')`);
     const key = this.#caller.key("wait", name);
     return this.#caller.begin(scope, { type: "WaitOpened", key, kind: "form", name, ...limited(until),
-      ...(description !== undefined && { description }), ...(schema !== undefined && { schema }) },
+      ...(description !== undefined && { description }), ...(schema !== undefined && { schema }),
+      ...(token !== undefined && { token }) },
     { kind: "wait", wait: "form", key, name, check }, skip);
   }
 

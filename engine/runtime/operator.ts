@@ -1,4 +1,5 @@
 /** Operating runs from outside: letters that they turn into events, and questions that a replay answers. */
+import { timingSafeEqual } from "node:crypto";
 import { RepriseError } from "../core/errors.ts";
 import type { Event, Payload } from "../core/events.ts";
 import { foldAll } from "../core/fold.ts";
@@ -57,6 +58,15 @@ export class Operator {
     if (fate.type === "WaitAnswered") return "accepted";
     throw new RepriseError("ANSWER_REFUSED", `run ${runId} did not take the answer to '${name}': ${whyOf(fate)}`,
       `See what it waits for: reprise runs waits ${runId}`);
+  }
+
+  /** Answers the open webhook of a run that has this token; each answers once. @throws HOOK_UNKNOWN, ANSWER_REFUSED */
+  async answerHook(runId: string, token: string, value: Payload | undefined): Promise<"accepted" | "pending"> {
+    const known = await this.#parts.store.run(runId) === undefined ? [] : await this.waits(runId);
+    const wait = known.find((one) => one.token !== undefined && sameText(one.token, token));
+    if (wait === undefined) throw new RepriseError("HOOK_UNKNOWN", "no run waits at this address",
+      "It was answered, it has expired, or the address is not complete.");
+    return this.answer(runId, wait.key, value, "webhook");
   }
 
   /** Asks for an update and waits until it is accepted, or for its reply. @throws UPDATE_REFUSED; what the handler
@@ -169,6 +179,11 @@ export class Operator {
   }
 }
 
+/** Compared in a time that tells nothing of where they differ. */
+function sameText(a: string, b: string): boolean {
+  const [one, other] = [Buffer.from(a), Buffer.from(b)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
 function whyOf(event: Event): string { return event.type === "MailIgnored" ? event.why : event.type }
 function pending(runId: string, name: string): RepriseError {
   return new RepriseError("UPDATE_PENDING", `run ${runId} has not answered the update '${name}' yet`,

@@ -1,6 +1,6 @@
 /** Every route of the API: the table from which requests are dispatched and checked, and openapi.json is written. */
 import { z } from "zod";
-import { RepriseError, TERMINAL_STATES, type Clock, type RunEngine } from "../../engine/index.ts";
+import { encodeRecorded, RepriseError, TERMINAL_STATES, type Clock, type RunEngine } from "../../engine/index.ts";
 import { offeredDebug, SeenRedactor, type RunDebug } from "./debug.ts";
 import type { Histories } from "./history.ts";
 import { Metrics } from "./metrics.ts";
@@ -91,7 +91,7 @@ function checked(schema: z.ZodType, value: unknown, where: string): unknown {
 
 /** The whole table. */
 export function routesOf(parts: RouteParts): readonly Route[] {
-  const table: Route[] = [...reading(parts), ...acting(parts), ...debugging(parts)];
+  const table: Route[] = [...reading(parts), ...acting(parts), ...debugging(parts), hook(parts)];
   const metrics = new Metrics(parts.engine, parts.clock);
   const about = { params: wire.nothing, query: wire.nothing, body: undefined };
   table.push(route({ path: "/health", scope: undefined, summary: "Is the server up?", answer: wire.healthAnswer,
@@ -174,6 +174,16 @@ function acting({ engine, actions, allowActions }: RouteParts): readonly Route[]
       offered(actions.fork, "fork", "start a new run").call(actions, runId,
         { at, ...(edit !== undefined && { edit }), ...(input !== undefined && { input }) })),
   ];
+}
+
+/** Whoever has the address may answer, once: it is the token. */
+function hook({ engine, allowActions }: RouteParts): Route {
+  return route({ method: "POST", path: "/hooks/:id/:token", scope: undefined, params: wire.oneHook, body: wire.hookBody,
+    summary: "Answer a run that waits at this address", answer: wire.hookAnswer, handle: async ({ params, body }) => {
+      if (!allowActions) throw new Refusal("ACTIONS_OFF", "this server only shows runs");
+      const fate = await engine.operator.answerHook(params.id, params.token, encodeRecorded(body, "answer"));
+      return { ok: true as const, pending: fate === "pending" };
+    } });
 }
 
 /** Off unless a debugger was handed in. They read, but they run the workflow's code to do so. */

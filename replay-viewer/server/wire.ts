@@ -64,6 +64,12 @@ export type ListQuery = z.output<typeof listQuery>;
 export const listAnswer = z.object({ runs: z.array(runRow), next: maybeText });
 
 export const oneRun = z.strictObject({ id: runId });
+/** The address of a webhook. */
+export const oneHook = z.strictObject({ id: runId, token: z.string().regex(/^[\w-]{20,100}$/) });
+/** What a webhook is told: any JSON. */
+export const hookBody = z.json();
+/** `pending`: taken, and no worker has read it yet. */
+export const hookAnswer = z.object({ ok: z.literal(true), pending: z.boolean() });
 export const runAnswer = z.object({ run: runRow });
 
 /** `after` is the seq of the last event that the caller has. */
