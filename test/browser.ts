@@ -25,9 +25,9 @@ export interface House {
 
 const faults = new WeakMap<Page, string[]>();
 
-/** Opens all of it. */
-export async function openHouse(options: Partial<ViewerOptions> = {}): Promise<House> {
-  const { engine, ids } = await openWorld();
+/** Opens all of it. `polite`: without the run of hostile values. */
+export async function openHouse(options: Partial<ViewerOptions> = {}, polite = false): Promise<House> {
+  const { engine, ids } = await openWorld(polite);
   const viewer = await openViewer({ engine, port: 0, ...options, limits: { perSecond: 10_000, burst: 10_000,
     ...options.limits } });
   const executablePath = chromiumPath();
