@@ -26,7 +26,8 @@ export function addWhy(program: Command): void {
     });
 }
 
-/** The reason as a sentence, and the commands that help. `working`: some worker lives, so that mail is read. `turns`: the
+/** The reason as a sentence, and the commands that help. `working`: some worker lives, so that mail is read. `turns`:
+ *  the
  *  runs that share its key, while it is in line behind them. */
 export function why(row: RunRow, events: readonly Event[], now: number, working: boolean, turns?: Turns): Reason {
   const fold = openFold();
