@@ -17,7 +17,7 @@ import { dangling, foreignAwait, notReadOnly } from "./faults.ts";
 import { inFrame, outsideFrames } from "./identity.ts";
 import { kernel, type OpenTurn } from "./kernel.ts";
 import { Messages } from "./messages.ts";
-import { deciding, delivering } from "./moment.ts";
+import { moment } from "./moment.ts";
 import { Recorded } from "./recorded.ts";
 import { Scope, type OpenCall } from "./scope.ts";
 import { callSite } from "./site.ts";
@@ -72,7 +72,7 @@ export class Execution implements Caller {
           this.#turn = turn;
           this.at = event.seq;
           this.#failing = event.type === "TaskFailed" || event.type === "ChildFailed";
-          delivering(event.seq);
+          moment(event.seq);
           this.#accept(event, value);
           return true;
         }
@@ -229,7 +229,7 @@ export class Execution implements Caller {
     if (this.#turn === undefined) throw new Error(`corrupt turn: ${decision.type} decided outside one`);
     // The caller made the object for this call alone: it is filled in place, a copy of it costs 1 us.
     const full: DecisionDraft & { site?: string } = Object.assign(decision, { by: this.at, at: this.#turn.now });
-    deciding(full);
+    moment(this.at, full);
     if (this.#recorded.match(full)) return;
     const site = skip === undefined ? undefined : callSite(skip);
     if (site !== undefined) full.site = site;

@@ -14,16 +14,10 @@ let stops: ((moment: Moment) => boolean) | undefined;
 /** From here on `ask` says at which moments a debugger is to stop; undefined: at none. */
 export function stopAtMoments(ask: ((moment: Moment) => boolean) | undefined): void { stops = ask }
 
-/** An event is about to be delivered. */
-export function delivering(seq: number): void {
-  if (stops !== undefined) stop({ kind: "delivery", seq });
-}
-/** The code decides something; its frames are on the stack. */
-export function deciding(decision: { readonly by: number; readonly type: string; readonly key: string }): void {
-  if (stops === undefined) return;
-  const { by, type, key } = decision;
-  stop({ kind: "decision", by, type, key });
-}
-function stop(at: Moment): void {
-  if (stops?.(at) === true) debugger;
+/** The code is at a moment: a delivery is about to be made, or, with its frames on the stack, it decides something. One
+ *  function and no more: each further frame between here and the user's code costs whoever steps a pause. */
+export function moment(delivery: number, decision?: { readonly type: string; readonly key: string }): void {
+  // What is asked is not even made while nobody asks.
+  if (stops?.(decision === undefined ? { kind: "delivery", seq: delivery }
+    : { kind: "decision", by: delivery, type: decision.type, key: decision.key }) === true) debugger;
 }

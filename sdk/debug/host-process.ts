@@ -10,10 +10,12 @@ import { MomentIndex } from "./moments.ts";
 import type { Captured, HostReply, HostRequest, Job, LoadedFile, Locals, Opening, Replayed,
   ReplayedRun } from "./protocol.ts";
 
-/** A run with at most so many moments is recorded by the first query: each costs about 1 ms. */
+/** A run with at most so many moments is recorded by the first query: each costs about 2 ms. */
 const AT_ONCE = 100;
 /** One with more is recorded beside the queries, and one with more than this is replayed for each query anew. */
 const RECORDED_MOMENTS = 2000;
+/** Nobody waits for a recording: it may take so many times as long as a query. */
+const PATIENCE = 6;
 const KEPT_RUNS = 4;
 const MEGABYTES = 1024;
 const limitMs = Number(process.argv[2]);
@@ -38,11 +40,12 @@ function makeThread(): Thread {
 }
 
 /** Has a thread do one replay. @throws REPLAY_STUCK, DEBUG_FAILED, and what the thread says */
-function inThread(thread: Thread, job: Job): Promise<Replayed> {
+function inThread(thread: Thread, job: Job, withinMs = limitMs): Promise<Replayed> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => { fail(new RepriseError("REPLAY_STUCK",
-      `the replay of run ${job.run.runId} did not come back within ${limitMs} ms and was ended`,
-      "Does the code, or an expression, go round for ever? Give it more time with REPRISE_DEBUG_TIMEOUT.")) }, limitMs);
+      `the replay of run ${job.run.runId} did not come back within ${withinMs} ms and was ended`,
+      "Does the code, or an expression, go round for ever? Give it more time with REPRISE_DEBUG_TIMEOUT."));
+    }, withinMs);
     const end = (): void => { clearTimeout(timer); void thread.terminate() };
     const fail = (error: Error): void => { end(); reject(error) };
     thread.on("message", (said: "ready" | { readonly value: Replayed } | { readonly error: ErrorParts }) => {
@@ -123,7 +126,7 @@ function isSame({ path, modifiedAt, size }: LoadedFile): boolean {
 function record(kept: Kept): void {
   if (kept.recording !== undefined) return;
   if (kept.index.moments.length > RECORDED_MOMENTS) { kept.recording = "no"; return }
-  kept.recording = inThread(makeThread(), everything(kept)).then((replayed) => {
+  kept.recording = inThread(makeThread(), everything(kept), limitMs * PATIENCE).then((replayed) => {
     kept.moments = { by: new Map(replayed.captured), replayed };
   }, () => { kept.recording = "no" }); // each query then says for itself what is wrong
 }

@@ -17,7 +17,7 @@ import { Pauses, type RawFrame } from "./pauses.ts";
 import type { Captured, Hit, Job, LoadedFile, Opened, Replayed, Watched } from "./protocol.ts";
 import type { Seen, SeenFrame } from "./seen.ts";
 
-/** Steps from a delivery to the code that it wakes: three, where no library lies between. */
+/** Steps from a delivery to the code that it wakes: two, where no library lies between. */
 const MOST_STEPS = 300;
 /** Hits of log points that are kept. */
 const MOST_HITS = 1000;
