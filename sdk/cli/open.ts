@@ -16,7 +16,15 @@ export async function withEngine<T>(claims: "all" | "own" | "none",
     database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(),
       claims, serve,
   });
-  try { return await work(engine) } finally { await engine.close(30_000) }
+  inUse = engine;
+  try { return await work(engine) } finally { inUse = undefined; await engine.close(30_000) }
+}
+let inUse: RunEngine | undefined;
+
+/** The engine of the command that runs: for work of ours that is itself a run. */
+export function engineInUse(): RunEngine {
+  if (inUse === undefined) throw new Error("corrupt command: no engine is open");
+  return inUse;
 }
 
 /** Imports a user's file for its definitions; a top-level call in it is refused and what stands above is kept. */
