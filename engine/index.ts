@@ -2,6 +2,7 @@
 import { RepriseError } from "./core/errors.ts";
 import { openDirectory } from "./directory.ts";
 import type { WorkflowSpec } from "./core/policy.ts";
+import type { OpenTransaction } from "./core/transaction.ts";
 import { realClock, type Clock } from "./runtime/clock.ts";
 import { thisMachine } from "./runtime/neighbours.ts";
 import { RunEngine, type EngineParts } from "./runtime/engine.ts";
@@ -18,7 +19,8 @@ export { isDecision, isDelivery, isTerminal, type ClosePolicy, type Event, type 
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";
-export type { LimitSpec, RunInfo, TaskPolicy, TaskSpec, WorkflowSpec } from "./core/policy.ts";
+export type { LimitSpec, RunInfo, TaskPolicy, TaskSpec, TransactionSpec, WorkflowSpec } from "./core/policy.ts";
+export type { Execute, Isolation, OpenTransaction, Transaction } from "./core/transaction.ts";
 export { contentHash, inputHash } from "./codec/hash.ts";
 export { encodeRecorded } from "./codec/limits.ts";
 export { decodeValue } from "./codec/value.ts";
@@ -79,6 +81,15 @@ export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
   });
   try { await engine.open() } catch (error) { await store.close(); throw error }
   return engine;
+}
+
+/** Transactions in a PostgreSQL database other than the engine's; its table of completions is made at the first. */
+export function transactionsIn(database: string): OpenTransaction {
+  let opened: Promise<OpenTransaction> | undefined;
+  return async (request) => {
+    opened ??= import("./store/postgres.ts").then(({ openTransactions }) => openTransactions(database));
+    return (await opened)(request);
+  };
 }
 
 /** Opens a store by its address; a directory that another process serves is opened through that process.

@@ -3,6 +3,7 @@ export { workflow, type Inputs, type StartOptions, type Workflow, type WorkflowO
 export { task, type MapOptions, type Settled, type Task, type TaskForms, type TaskFuture, type TaskOptions,
   type TaskState }
   from "./task.ts";
+export { transaction, type Sql, type TransactionOptions } from "./transaction.ts";
 export { sleep, withTimeout } from "./time.ts";
 export { context, logger, record, taskContext, type Logger, type RunInfo, type TaskContext, type WorkflowContext }
   from "./context.ts";
@@ -19,6 +20,6 @@ export { isMain } from "./main.ts";
 export type { InputOf, OutputOf, Schema } from "./schema.ts";
 export {
   Cancelled, exponential, NonRetryable, RepriseError, RetryAfter, RunError, TaskError, TimedOut,
-  type Backoff, type Duration, type Event, type RetryDelay, type RunState,
+  type Backoff, type Duration, type Event, type Execute, type RetryDelay, type RunState,
 } from "../engine/index.ts";
 export { z } from "zod";

@@ -20,7 +20,7 @@ export function noteCall(): void { made++ }
 let made = 0;
 
 /** What `start` needs beside the input. */
-export type StartFields = Pick<StartRequest, "name" | "id" | "ifExists" | "at" | "tags" | "priority" | "pool">;
+export type StartFields = Pick<StartRequest, "name" | "id" | "ifExists" | "at" | "tags" | "priority" | "pool" | "tx">;
 
 /** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script
  *  left. */
@@ -39,7 +39,8 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
   if (workflow === undefined) throw new Error(`corrupt registry: '${name}' is not defined`);
   const payload = encodeRecorded(input, `input of ${name}`);
   const { engine, script, failed } = await defaultEngine();
-  const scriptKey = script && fields.id === undefined ? scriptKeyOf(name, payload) : undefined;
+  const nameless = script && fields.id === undefined && fields.tx === undefined;
+  const scriptKey = nameless ? scriptKeyOf(name, payload) : undefined;
   const left = scriptKey === undefined || process.env["REPRISE_FRESH"] !== undefined
     ? undefined : await unfinished(engine, scriptKey);
   if (left !== undefined) {

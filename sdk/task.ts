@@ -1,7 +1,7 @@
 /** `task()`: a unit of real-world work. Inside a workflow its result is recorded once and never computed again. */
 import {
   callSite, Cancelled, currentFrame, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
-  type TaskPolicy, type TaskSpec, type WorkflowFrame,
+  type TaskPolicy, type TaskSpec, type TransactionSpec, type WorkflowFrame,
 } from "../engine/index.ts";
 import { notInRun } from "./frame.ts";
 import { limitsOf, type Limit } from "./limit.ts";
@@ -76,7 +76,8 @@ type AsyncFn = (...args: never) => Promise<unknown>;
 /** `F` itself, so parameter names, optional parameters and generics survive. */
 export type Task<F extends AsyncFn> = F & TaskForms<Parameters<F>, Awaited<ReturnType<F>>> & { readonly fn: F };
 
-type AnyOptions = TaskOptions<readonly unknown[], unknown> & { key?: string };
+/** Options whose function nobody has looked at. */
+export type AnyOptions = TaskOptions<readonly unknown[], unknown> & { key?: string };
 type AnyFn = (...args: readonly unknown[]) => unknown;
 
 /** Makes `fn` durable. @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION, NOT_YET */
@@ -127,10 +128,11 @@ function policyOf(name: string, options: AnyOptions): TaskPolicy {
   };
 }
 
-function makeTask(name: string, options: AnyOptions, fn: AnyFn,
-  file: string | undefined): (...args: readonly unknown[]) => Promise<unknown> {
+/** `inside`: the function is given a transaction before its arguments. */
+export function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined,
+  inside?: TransactionSpec): (...args: readonly unknown[]) => Promise<unknown> {
   const spec: TaskSpec = { name, fn, policy: policyOf(name, options),
-    ...(options.runName && { runName: options.runName }) };
+    ...(options.runName && { runName: options.runName }), ...(inside && { transaction: inside }) };
   const call = (...args: readonly unknown[]): Promise<unknown> => callTask(spec, options, mapped(fn, args), file, call);
   const settle = (...args: readonly unknown[]): Promise<unknown> => settled(call(...args));
   return Object.assign(call, {
@@ -138,11 +140,11 @@ function makeTask(name: string, options: AnyOptions, fn: AnyFn,
     submit: (...args: readonly unknown[]) => submit(spec, options, args, file),
     map: (items: Iterable<unknown>, how: MapAny = {}) => mapAll(items, how, (item, index) => {
       const key = how.key?.(item, index);
-      const one = key === undefined ? call : makeTask(name, { ...options, key }, fn, file);
+      const one = key === undefined ? call : makeTask(name, { ...options, key }, fn, file, inside);
       const made = one(item, ...(how.args ?? []));
       return how.settle ? settled(made) : made;
     }),
-    with: (more: AnyOptions) => makeTask(name, { ...options, ...more }, fn, file),
+    with: (more: AnyOptions) => makeTask(name, { ...options, ...more }, fn, file, inside),
   });
 }
 interface MapAny {
@@ -175,6 +177,9 @@ function durable(frame: WorkflowFrame, spec: TaskSpec, options: AnyOptions, args
 
 /** Within an attempt a task is a plain call, so what only the engine can give is refused. */
 async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly unknown[]): Promise<unknown> {
+  if (spec.transaction !== undefined) throw new RepriseError("TASK_IN_TASK",
+    `transaction '${spec.name}' is called inside another task, where it could not commit with a result of its own`,
+    "Call it from the workflow.");
   const lost = (["retries", "timeout", "deadline", "undo", "limits"] as const).filter((option) =>
     options[option] !== undefined);
   if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",

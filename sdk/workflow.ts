@@ -1,7 +1,7 @@
 /** `workflow()`: a function made durable. */
 import {
   callSite, currentFrame, originals, renderTemplate, RepriseError, toMs, type ClosePolicy,
-  type Duration, type RetryDelay, type WorkflowFrame, type WorkflowSpec,
+  type Duration, type Execute, type RetryDelay, type WorkflowFrame, type WorkflowSpec,
 } from "../engine/index.ts";
 import { defaultEngine } from "./default-engine.ts";
 import { childHandle, runHandle, type RunHandle } from "./handle.ts";
@@ -27,6 +27,10 @@ export interface StartOptions {
   /** Higher is claimed first; default 0. */
   priority?: number;
   pool?: string;
+  /** Creates the run inside your own transaction: it begins when that commits, and never was if it does not. Any client
+   *  fits that can execute a text with one value and give back the rows. Runs must be in the same PostgreSQL
+   *  database. */
+  tx?: Execute;
   /** For a run started by another: what becomes of it when that one ends first; default "cancel". */
   onParentClose?: ClosePolicy;
   /** The same as onParentClose: "abandon". */
@@ -154,6 +158,9 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
     if (frame?.in === "workflow") return (await startChild(frame, made, input, { ...preset, ...options },
       run)).result();
     const { value, fields } = await prepared(made, input, { ...preset, ...options });
+    if (fields.tx !== undefined) throw new RepriseError("INVALID_OPTION",
+      `workflow '${spec.name}' was to be waited for inside the transaction that it waits for`,
+      "Use start(input, { tx }), and result() after the commit.");
     return runAtTopLevel(spec.name, value, fields);
   };
   const call = (input?: unknown): Promise<unknown> => run(input);
@@ -169,6 +176,9 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
 /** A run started by a run: recorded as a decision, made in its commit. */
 function startChild(frame: WorkflowFrame, { spec, options }: AnyWorkflow, input: unknown, start: StartOptions,
   skip: (...args: never[]) => unknown): RunHandle<unknown> | Promise<RunHandle<unknown>> {
+  if (start.tx !== undefined) throw new RepriseError("INVALID_OPTION",
+    `child workflow '${spec.name}' was given a tx, which a workflow cannot have`,
+    "Leave it out: the run's own commit makes the child; or start it from a transaction().");
   if (start.id !== undefined || start.at !== undefined) throw new RepriseError("INVALID_OPTION",
     `child workflow '${spec.name}' was given an ${start.id === undefined ? "instant" : "id"} of its own`,
     "A child's id comes from its parent, and it starts at once: leave the option out, or start it from a task.");
@@ -212,6 +222,12 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
   if (frame?.in === "workflow") throw new RepriseError("NOT_IN_TASK",
     `an engine's start() of workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}'`,
     `Call ${spec.name}(input) or ${spec.name}.start(input): that makes a child run.`);
+  if (start.tx === undefined && frame?.inTransaction) throw new RepriseError("IN_TRANSACTION",
+    `workflow '${spec.name}' was started inside transaction '${frame.task.name}', but not within it`,
+    `Use ${spec.name}.start(input, { tx: sql.unsafe }), or start it from the workflow.`);
+  if (start.tx !== undefined && start.ifExists === "replace") throw new RepriseError("INVALID_OPTION",
+    `workflow '${spec.name}': ifExists "replace" would hold a run's row until your transaction ends`,
+    "Use \"attach\" or \"fail\" with tx.");
   const value = options.input === undefined ? input : await validated(options.input, input, `workflow '${spec.name}'`);
   const now = originals.now();
   const named = start.name ?? runNameOf(options.runName, value, now);
@@ -219,6 +235,7 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
   const tags = [...new Set([...options.tags ?? [], ...start.tags ?? []])];
   return { value, fields: {
     tags, ...(named !== undefined && { name: named }), ...(id !== undefined && { id }),
+    ...(start.tx !== undefined && { tx: start.tx }),
     ...(start.ifExists !== undefined && { ifExists: start.ifExists }),
     ...(start.priority !== undefined && { priority: start.priority }),
       ...(start.pool !== undefined && { pool: start.pool }),

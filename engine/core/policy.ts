@@ -1,6 +1,7 @@
 /** What a task and a run are, as the rooms hand them to one another: plain interfaces, no behaviour. */
 import type { RunStarted } from "./events.ts";
 import type { RetryDelay } from "./retry.ts";
+import type { Isolation, OpenTransaction } from "./transaction.ts";
 
 /** How often and how long a task may try. All times in milliseconds. */
 export interface TaskPolicy {
@@ -28,6 +29,14 @@ export interface TaskSpec {
   readonly fn: (...args: readonly unknown[]) => unknown;
   readonly policy: TaskPolicy;
   readonly runName?: string | ((...args: readonly unknown[]) => string);
+  /** `fn` is given a transaction before its arguments; what it writes there commits together with its result. */
+  readonly transaction?: TransactionSpec;
+}
+/** Where a task's transaction is. */
+export interface TransactionSpec {
+  /** In another database; absent = in the engine's. */
+  readonly open?: OpenTransaction;
+  readonly isolation?: Isolation | undefined;
 }
 
 /** A workflow as the engine runs it. */

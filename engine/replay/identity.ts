@@ -27,6 +27,8 @@ export interface TaskFrame {
   readonly captureConsole: boolean;
   /** Runs started inside this attempt so far: they get deterministic default ids. */
   startedRuns: number;
+  /** Its function holds a transaction, in which the engine has no part. */
+  inTransaction: boolean;
 }
 export type Frame = WorkflowFrame | TaskFrame;
 export type LogLevel = "debug" | "info" | "warn" | "error" | "critical";

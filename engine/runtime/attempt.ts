@@ -23,6 +23,7 @@ export class AttemptFrame implements TaskFrame {
   readonly attempt: number;
   readonly captureConsole: boolean;
   startedRuns = 0;
+  inTransaction = false;
   readonly #abort: Abort;
   readonly #voice: Voice;
   constructor(run: RunInfo, call: { readonly key: string; readonly spec: TaskSpec }, attempt: number, abort: Abort,

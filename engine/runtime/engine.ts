@@ -6,8 +6,9 @@ import { runName } from "../core/names.ts";
 import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
 import { decodeValue } from "../codec/value.ts";
-import { TERMINAL_STATES, type HistoryRow, type LogLine, type RunFilter, type RunRow,
+import { TERMINAL_STATES, type HistoryRow, type LogLine, type NewRun, type RunFilter, type RunRow,
   type Store } from "../store/port.ts";
+import type { Execute } from "../core/transaction.ts";
 import { birth, slotOf } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
@@ -44,6 +45,8 @@ export interface StartRequest {
   readonly priority?: number;
   readonly pool?: string;
   readonly scriptKey?: string;
+  /** Creates the run inside the caller's transaction: both commit, or neither. */
+  readonly tx?: Execute;
 }
 
 /** A fork: its id, its name, and how many events it shares. */
@@ -81,12 +84,14 @@ export class RunEngine {
     const now = this.#worker.now();
     const runId = ids.run(clock.now());
     const later = request.at !== undefined && request.at > now;
-    const mine = this.#parts.claims !== "none" && !later && this.#parts.pools.includes(request.pool ?? "default");
+    const mine = request.tx === undefined && this.#parts.claims !== "none" && !later
+      && this.#parts.pools.includes(request.pool ?? "default");
     const { run, history } = birth({ ...request, runId, at: now, worker: mine ? this.#worker.id : undefined,
       readyAt: later ? request.at : undefined, replace: request.ifExists === "replace",
       skipIfFull: request.workflow.concurrency?.onFull === "skip" }, ids);
     const { name } = run;
-    const made = await this.#worker.create(run, history, request.workflow);
+    const made = request.tx === undefined ? await this.#worker.create(run, history, request.workflow)
+      : await this.#createWithin(run, request.workflow, request.tx);
     if (!made.existed) {
       if (run.slotKey !== undefined) await this.#takeTurn(run.slotKey, runId, request.workflow);
       if (run.worker !== undefined) this.#parts.observer.events(this.#worker.driver(runId)?.run
@@ -96,8 +101,8 @@ export class RunEngine {
     if (request.ifExists === "fail") throw new RepriseError("RUN_EXISTS",
       `a run of workflow '${run.workflow}' with the id '${request.id}' exists: ${made.runId}`,
       "Use another id, or ifExists: \"attach\" to wait for that run, or \"replace\" to free the id.");
-    return { runId: made.runId, name: (await this.#worker.patience.insist(() => this.row(made.runId))).name,
-      existed: true };
+    const there = await this.#worker.patience.insist(() => this.store.run(made.runId));
+    return { runId: made.runId, name: there?.name ?? made.runId, existed: true };
   }
 
   /** A run that finds all turns taken: what its workflow says becomes of it, or of those that have them. */
@@ -221,6 +226,20 @@ export class RunEngine {
       if (slot === undefined) await this.#worker.resume(runId, spec); else this.#worker.expect(runId);
     }
     return { runId, name, seqs: plan.seqs };
+  }
+
+  async #createWithin(run: NewRun, { name, concurrency }: WorkflowSpec, tx: Execute):
+    Promise<{ readonly runId: string; readonly existed: boolean }> {
+    if (concurrency !== undefined && (concurrency.onFull ?? "queue") !== "queue") throw new RepriseError(
+      "INVALID_OPTION", `workflow '${name}' has concurrency with onFull "${concurrency.onFull}", which has to see what ` +
+      "other transactions do", "Start it without tx, or let new runs queue: onFull: \"queue\".");
+    const { createWithin, kind } = this.store;
+    if (createWithin === undefined) throw new RepriseError("TRANSACTION_UNSUPPORTED",
+      `start(..., { tx }) needs runs in PostgreSQL, and they are ${kind === "memory" ? "in memory"
+        : "in the embedded database"}`, "Set REPRISE_DATABASE_URL to the server of your transaction, or leave tx out.");
+    const { result, runId } = await createWithin(run, tx);
+    this.#worker.expect(runId);
+    return { runId, existed: result === "exists" };
   }
 
   #insistHistory(runId: string): Promise<readonly Event[]> {

@@ -11,6 +11,7 @@ import type { TaskFrame } from "../replay/identity.ts";
 import { afterTurns } from "../replay/turns.ts";
 import { AttemptFrame, nextAttempt, runAttempt } from "./attempt.ts";
 import type { Driver } from "./driver.ts";
+import { attemptable, lastLook } from "./exactly-once.ts";
 import type { DriverHost } from "./host.ts";
 
 interface Task {
@@ -145,7 +146,8 @@ export class Tasks {
       this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
       // The arguments were encoded from an array.
       const args = decodeValue(call.input) as readonly unknown[];
-      const end = await runAttempt(call.spec, this.#frame(task, attempt, task.abort), args, task.abort,
+      const frame = this.#frame(task, attempt, task.abort);
+      const end = await runAttempt(attemptable(call.spec, frame, this.#host), frame, args, task.abort,
         this.#limit(task), this.#host.clock);
       this.#free(task);
       const live = this.#tasks?.get(call.key) === task && !(this.#draining && task.abort.aborted);
@@ -173,11 +175,12 @@ export class Tasks {
     task.failures++;
     const next = await nextAttempt(task.call.spec.policy, task.failures, error, this.#host.ids.random);
     if (this.#tasks?.get(task.call.key) !== task) return;
-    if ("final" in next) { this.#end(task, attempt, next.final); return }
+    if ("final" in next) { await this.#giveUp(task, attempt, next.final); return }
     const at = this.#host.now();
     const dueAt = Math.ceil(at + next.delayMs);
     if (deadlineMs !== undefined && dueAt > task.scheduledAt + deadlineMs) {
-      this.#end(task, attempt, new TimedOut(`task '${task.call.spec.name}' with all its attempts`, deadlineMs));
+      const late = new TimedOut(`task '${task.call.spec.name}' with all its attempts`, deadlineMs);
+      await this.#giveUp(task, attempt, late);
       return;
     }
     const { key } = task.call;
@@ -192,6 +195,16 @@ export class Tasks {
       this.begin(task.call, attempt);
     });
     task.retry = { dueAt, cancel };
+  }
+
+  /** Fails for good; a transaction, unless it has committed after all. */
+  async #giveUp(task: Task, attempt: number, error: unknown): Promise<void> {
+    const { spec, key } = task.call, frame = this.#frame(task, attempt, task.abort ?? new Abort());
+    const wanted = (): boolean => this.#tasks?.get(key) === task && !this.#draining;
+    const end = spec.transaction === undefined ? { ok: false as const, error }
+      : await lastLook(spec, frame, this.#host, error, wanted);
+    if (end === undefined || this.#tasks?.get(key) !== task) return;
+    if (end.ok) this.#completed(task, attempt, end.value); else this.#end(task, attempt, end.error);
   }
 
   #end(task: Task, attempt: number, error: unknown): void {

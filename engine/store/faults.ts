@@ -7,7 +7,8 @@ export type Fault = "none" | "drop" | "lose-answer" | "repeat" | "delay" | "die-
 export type FaultPlan = (call: number, verb: keyof Store) => Fault;
 
 /** Verbs that are no calls to a database, or that only end things. */
-const FREE: ReadonlySet<keyof Store> = new Set(["kind", "location", "close", "listen", "guardLease"]);
+const FREE: ReadonlySet<keyof Store> = new Set(["kind", "location", "close", "listen", "guardLease",
+  "openTransaction", "createWithin"]);
 
 /** After "die-before" or "die-after" every call hangs: the process is dead to the database, and hears nothing of it. */
 export function withFaults(store: Store, plan: FaultPlan): Store & { readonly calls: number; readonly dead: boolean } {

@@ -148,6 +148,8 @@ class MemoryStore implements Store {
   }
   async retire(worker: string): Promise<void> { this.#workers.delete(worker) }
   guardLease(): undefined { return undefined }
+  readonly openTransaction = undefined;
+  readonly createWithin = undefined;
   async workers(): Promise<readonly WorkerInfo[]> {
     return [...this.#workers].map(([worker, { until, pools, info }]) =>
       ({ worker, leaseUntil: until, alive: this.#alive(worker), pools, info }));

@@ -3,8 +3,7 @@ import { closeSync, fdatasyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite, type Results } from "@electric-sql/pglite";
-import { SCHEMA } from "./migrate.ts";
-import type { Answer, Ask } from "./pglite.ts";
+import { SETTINGS, type Answer, type Ask } from "./pglite-asks.ts";
 import type { Row } from "./sql-store.ts";
 
 // Given by pglite.ts.
@@ -14,7 +13,7 @@ let opened: Promise<PGlite> | undefined;
 
 async function open(): Promise<PGlite> {
   const db = await PGlite.create({ dataDir: data, relaxedDurability: false });
-  await db.exec(`set search_path = ${SCHEMA}, public; set client_min_messages = warning`);
+  await db.exec(SETTINGS);
   return db;
 }
 

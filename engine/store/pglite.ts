@@ -2,21 +2,18 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
+import { TimedOut } from "../core/errors.ts";
+import type { OpenTransaction } from "../core/transaction.ts";
+import { completing, COMPLETIONS, type Session } from "./completions.ts";
 import { directoryId, lockDirectory, type Lock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
+import { SETTINGS, type Answer } from "./pglite-asks.ts";
 import { StoreError, type Store } from "./port.ts";
 import { serveStore, type StoreServer } from "./remote-server.ts";
 import { socketFor } from "./remote-socket.ts";
 import { SqlStore, type Row, type SqlDriver } from "./sql-store.ts";
 import { BUILT } from "./statements.ts";
 import { unpackTemplate } from "./template.ts";
-
-/** What the thread is asked, and what it answers. */
-export type Ask = { readonly id: number; readonly exec: string }
-  | { readonly id: number; readonly text: string; readonly params: readonly unknown[]; readonly sync: boolean }
-  | { readonly id: number; readonly close: true };
-export type Answer = { readonly id: number; readonly rows: readonly Row[] }
-  | { readonly id: number; readonly error: { readonly message: string; readonly code?: string } };
 
 /** How an embedded directory is opened. */
 export interface PgliteOptions {
@@ -59,6 +56,9 @@ function prepareDirectory(path: string): void {
   }
 }
 
+/** The one connection is the transaction's for its time: the engine stands still meanwhile, and must not for ever. */
+const TRANSACTION_MS = 10_000;
+
 class PgliteDriver implements SqlDriver {
   readonly kind = "pglite";
   readonly location: string;
@@ -70,6 +70,8 @@ class PgliteDriver implements SqlDriver {
   #next = 1;
   #dead: StoreError | undefined;
   #server: StoreServer | undefined;
+  /** While somebody's transaction is open: resolves when it has ended. */
+  #taken: Promise<void> | undefined;
 
   constructor(location: string, data: string, power: boolean, lock: Lock) {
     this.location = location;
@@ -99,9 +101,23 @@ class PgliteDriver implements SqlDriver {
     this.#lock.announce(this.#server.address);
   }
 
-  query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]> {
+  async query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]> {
+    while (this.#taken !== undefined) await this.#taken; // first come, first served
     return this.#send({ text, params, sync: this.#power && lane === "append" });
   }
+
+  readonly openTransaction: OpenTransaction = async (request) => {
+    while (this.#taken !== undefined) await this.#taken;
+    let free: (() => void) | undefined;
+    this.#taken = new Promise((resolve) => { free = () => { this.#taken = undefined; resolve() } });
+    const session = new ExclusiveSession({
+      ask: (text, params) => this.#send({ text, params, sync: this.#power && text === "commit" }),
+      run: async (exec) => { await this.#send({ exec }) },
+      free: () => free?.(),
+    });
+    await session.begin(request.isolation ?? "read committed");
+    return completing(session, COMPLETIONS, request);
+  };
   hint(runId: string): void { for (const wake of this.#listeners) queueMicrotask(() => wake(runId)) }
   async listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> {
     this.#listeners.add(wake);
@@ -111,6 +127,7 @@ class PgliteDriver implements SqlDriver {
     this.#lock.announce(undefined);
     await this.#server?.close();
     this.#listeners.clear();
+    while (this.#taken !== undefined) await this.#taken;
     if (this.#dead === undefined) await this.#send({ close: true }).catch(() => undefined);
     this.#dead ??= new StoreError("STORE_UNAVAILABLE", "the embedded database is closed", "none");
     await this.#worker.terminate();
@@ -145,6 +162,50 @@ class PgliteDriver implements SqlDriver {
     for (const { reject } of this.#waiting.values()) reject(this.#dead);
     this.#waiting.clear();
   }
+}
+
+/** The connection, and how to give it back. */
+interface Lent {
+  ask(text: string, params: readonly unknown[]): Promise<readonly Row[]>;
+  run(script: string): Promise<void>;
+  free(): void;
+}
+
+class ExclusiveSession implements Session {
+  readonly #lent: Lent;
+  #timer: NodeJS.Timeout | undefined;
+  #left: Promise<void> | undefined;
+  ended: Error | undefined;
+  constructor(lent: Lent) { this.#lent = lent }
+
+  async begin(isolation: string): Promise<void> {
+    this.#timer = setTimeout(() => {
+      this.ended = new TimedOut("a transaction in the embedded database, which nothing else can use meanwhile,",
+        TRANSACTION_MS);
+      void this.leave();
+    }, TRANSACTION_MS);
+    try { await this.#lent.run(`begin isolation level ${isolation}; set local search_path = public`) } catch (error) {
+      await this.leave();
+      throw error;
+    }
+  }
+  async query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    try { return await this.#lent.ask(text, values) } catch (error) { throw this.ended ?? asDatabaseError(error) }
+  }
+  async commit(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#lent.ask("commit", []);
+  }
+  leave(): Promise<void> {
+    clearTimeout(this.#timer);
+    return this.#left ??= this.#lent.run(`rollback; ${SETTINGS}`).catch(() => undefined).then(() => this.#lent.free());
+  }
+}
+
+/** Users look for the SQLSTATE in `code`, as the driver of the server has it. */
+function asDatabaseError(error: unknown): unknown {
+  if (!(error instanceof StoreError) || error.sqlState === undefined) return error;
+  return Object.assign(new Error(error.message, { cause: error }), { name: "PostgresError", code: error.sqlState });
 }
 
 /** What PGlite said, as ours. One process and no network: what fails has not been committed. */

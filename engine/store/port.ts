@@ -8,6 +8,7 @@
  */
 
 import { RepriseError } from "../core/errors.ts";
+import type { Execute, OpenTransaction } from "../core/transaction.ts";
 
 export type RunState =
   | "scheduled" | "pending" | "running" | "waiting" | "paused" | "cancelling" | "parked"
@@ -213,6 +214,9 @@ export interface Store {
   readonly location: string;
 
   create(run: NewRun): Promise<CreateAnswer>;
+  /** Creates a run, for others to claim, inside a transaction that somebody else commits or not. undefined where no
+   *  other client can have one. @throws what `execute` throws, INVALID_OPTION */
+  readonly createWithin: ((run: NewRun, execute: Execute) => Promise<CreateAnswer>) | undefined;
   /** Rows of many runs in one commit, at most one per run. Returns the run ids whose row landed; the rest were
    *  refused. */
   append(rows: readonly AppendRow[], changes: readonly Change[], sent: readonly Sent[]): Promise<readonly string[]>;
@@ -277,6 +281,10 @@ export interface Store {
   getPayloads(hashes: readonly string[]): Promise<readonly { readonly hash: string; readonly text: string }[]>;
   putSources(version: SourceVersion, files: readonly { readonly hash: string; readonly text: string }[]): Promise<void>;
   getSources(codeVersion: string): Promise<{ readonly [path: string]: string } | undefined>;
+
+  /** A transaction for a task's own writes, in this database; undefined where there is none to be had. No statement of
+   *  the engine waits for one on a server; an embedded database has one connection, which it takes for its time. */
+  readonly openTransaction: OpenTransaction | undefined;
 
   /** Calls back when another process may have made work or mail: a hint, never the truth. Returns the unsubscriber. */
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>>;

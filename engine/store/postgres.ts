@@ -4,19 +4,19 @@
  * error the client is thrown away and the outcome is unknown.
  */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import net from "node:net";
 import { Worker as Thread } from "node:worker_threads";
 import postgres from "postgres";
+import type { OpenTransaction } from "../core/transaction.ts";
+import { COMPLETIONS, FOREIGN_COMPLETIONS } from "./completions.ts";
 import type { LeaseData } from "./lease-thread.ts";
 import { migrate, SCHEMA } from "./migrate.ts";
-import { StoreError, type LeaseGuard, type Store } from "./port.ts";
+import type { LeaseGuard, Store } from "./port.ts";
+import { DEADLINE_MS, fromDriver, placeOf, UNTYPED, within } from "./postgres-connection.ts";
+import { PostgresTransactions } from "./postgres-transactions.ts";
 import { SqlStore, type Row, type SqlDriver } from "./sql-store.ts";
 import { BUILT } from "./statements.ts";
 
-const DEADLINE_MS = 5000;
 const STATEMENT_TIMEOUT_MS = 4000;
-const CONNECT_MS = 4000;
 const HINT_MS = 10;
 const NONCE_MS = 5000;
 const CHANNEL = "reprise";
@@ -26,6 +26,12 @@ export async function openPostgresStore(url: string): Promise<Store> {
   const driver = new PostgresDriver(url);
   try { await driver.open() } catch (error) { await driver.close(); throw error }
   return new SqlStore(driver);
+}
+
+/** Transactions of tasks in a database that is not the engine's. */
+export function openTransactions(url: string): OpenTransaction {
+  const transactions = new PostgresTransactions(url, FOREIGN_COMPLETIONS);
+  return (request) => transactions.open(request);
 }
 
 /** A pool that is thrown away when a connection of it fails. */
@@ -68,34 +74,6 @@ function connect(url: string, max: number, statementTimeoutMs: number): postgres
   });
 }
 
-/** Waits for an answer, and keeps the process alive meanwhile: its sockets do not. @throws STORE_UNAVAILABLE */
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new StoreError("STORE_UNAVAILABLE", `the database gave no answer for ${ms} ms`, "unknown"));
-    }, ms);
-  });
-  try { return await Promise.race([answer, late]) } finally { clearTimeout(timer) }
-}
-
-/** Options of the driver that its types leave out, and a lifetime whose timer would keep the process alive. */
-const UNTYPED = { max_pipeline: 1, socket: unrefSocket, max_lifetime: null };
-
-/**
- * A connection that does not keep the process alive: a script ends by itself when its runs have, as on PGlite. While a
- * call is in flight its deadline does.
- */
-async function unrefSocket({ path, host, port }: { readonly path?: string; readonly host: readonly string[];
-  readonly port: readonly number[] }): Promise<net.Socket> {
-  const socket = path ? net.connect(path) : net.connect({ host: host[0] ?? "localhost", port: port[0] ?? 5432 });
-  try { await once(socket, "connect", { signal: AbortSignal.timeout(CONNECT_MS) }) } catch (error) {
-    socket.destroy();
-    throw error;
-  }
-  return socket.unref();
-}
-
 class PostgresDriver implements SqlDriver {
   readonly kind = "postgres";
   readonly location: string;
@@ -103,6 +81,7 @@ class PostgresDriver implements SqlDriver {
   readonly #general: Pool;
   readonly #append: Pool;
   readonly #notify: Pool;
+  readonly #transactions: PostgresTransactions;
   readonly #hints = new Set<string>();
   #hintTimer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<Listener>();
@@ -113,6 +92,7 @@ class PostgresDriver implements SqlDriver {
     this.#general = new Pool(url, 3, STATEMENT_TIMEOUT_MS);
     this.#append = new Pool(url, 2, STATEMENT_TIMEOUT_MS);
     this.#notify = new Pool(url, 1, STATEMENT_TIMEOUT_MS);
+    this.#transactions = new PostgresTransactions(url, COMPLETIONS);
   }
 
   async open(): Promise<void> {
@@ -128,6 +108,8 @@ class PostgresDriver implements SqlDriver {
   query(text: string, params: readonly unknown[], lane?: "append"): Promise<readonly Row[]> {
     return (lane === "append" ? this.#append : this.#general).query(text, params);
   }
+
+  readonly openTransaction: OpenTransaction = (request) => this.#transactions.open(request);
 
   /** NOTIFY inside the appending statement serialises commits (32 clients: 10,872 tps without, 3,777 with): sent
    *  apart. */
@@ -161,6 +143,7 @@ class PostgresDriver implements SqlDriver {
   async close(): Promise<void> {
     clearTimeout(this.#hintTimer);
     await Promise.all([...this.#listeners].map((listener) => listener.close()));
+    this.#transactions.close();
     await Promise.all([this.#general.close(), this.#append.close(), this.#notify.close()]);
   }
 }
@@ -214,21 +197,4 @@ class Listener {
     clearInterval(this.#check);
     await this.#sql?.end({ timeout: 1 }).catch(() => undefined);
   }
-}
-
-/** Certainly rolled back: deadlock, serialisation, lock timeout, cancelled, bad data, refused by a rule. */
-const NOT_COMMITTED = /^(40P01|40001|55P03|57014|22|23|42|0A|25|54|53)/;
-
-function fromDriver(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "53100") return new StoreError("DISK_FULL", `the database's disk is full: ${message}`, "none", code,
-    error);
-  if (NOT_COMMITTED.test(code)) return new StoreError("STORE_FAILED", message, "none", code, error);
-  return new StoreError("STORE_UNAVAILABLE", `the database cannot be reached: ${message}`, "unknown", code, error);
-}
-
-function placeOf(url: string): string {
-  try { const { host, pathname } = new URL(url); return `${host}${pathname}` } catch { return "postgres" }
 }

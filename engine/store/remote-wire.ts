@@ -14,7 +14,8 @@ export const MAX_FRAME = 256 * 1024 * 1024;
 const TOO_LONG = "22001";
 
 /** What is answered in this process, or is not for others to call. */
-type Local = "kind" | "location" | "listen" | "guardLease" | "recover" | "close";
+type Local = "kind" | "location" | "listen" | "guardLease" | "openTransaction" | "createWithin"
+  | "recover" | "close";
 /** A verb of the port that travels. */
 export type Verb = Exclude<keyof Store, Local>;
 

@@ -44,6 +44,7 @@ export async function openRemoteStore(options: RemoteOptions): Promise<Store> {
     location: options.location,
     recover: () => Promise.resolve(0), // the holder has done it
     listen: (wake) => client.listen(wake),
+    openTransaction: undefined, createWithin: undefined,
     guardLease: (worker, ttlMs) => client.guardLease(worker, ttlMs),
     close: () => client.close(),
   };

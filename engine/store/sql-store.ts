@@ -1,4 +1,6 @@
 /** The port over SQL: the same statements on every driver, arrays as JSON text. */
+import { RepriseError } from "../core/errors.ts";
+import type { Execute, OpenTransaction } from "../core/transaction.ts";
 import { statement } from "./statements.ts";
 import type {
   AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post,
@@ -16,11 +18,14 @@ export interface SqlDriver {
   /** Tells other processes, after the commit, that there may be something to do. */
   hint(runId: string): void;
   guardLease?(worker: string, ttlMs: number): LeaseGuard;
+  readonly openTransaction: OpenTransaction;
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
 const CREATE = "select * from create_run($1::text::json)";
+/** Found by whoever's search_path; one parameter, so that any client can be given it. */
+const START = "select result, run_id from reprise.start_run($1::text)";
 const PLAIN = statement("append-plain"), ONE = statement("append-one");
 const APPEND = "select run_id from append_rows($1, $2, $3, $4)";
 const CLAIM = "select * from claim_runs($1, $2, $3, $4::integer, $5::text::uuid, $6, $7, $8::boolean)";
@@ -40,6 +45,10 @@ export class SqlStore implements Store {
     const result = text(answer["result"]) as CreateAnswer["result"]; // the three words of create_run
     if (result === "created" && run.worker === undefined) this.#driver.hint(run.runId);
     return { result, runId: text(answer["run_id"]) };
+  }
+
+  get createWithin(): ((run: NewRun, execute: Execute) => Promise<CreateAnswer>) | undefined {
+    return this.kind === "postgres" ? createWithin : undefined;
   }
 
   async append(rows: readonly AppendRow[], changes: readonly Change[],
@@ -107,6 +116,7 @@ export class SqlStore implements Store {
   }
   async retire(worker: string): Promise<void> { await this.#ask(statement("retire"), [worker]) }
   guardLease(worker: string, ttlMs: number): LeaseGuard | undefined { return this.#driver.guardLease?.(worker, ttlMs) }
+  get openTransaction(): OpenTransaction { return this.#driver.openTransaction }
   async workers(): Promise<readonly WorkerInfo[]> {
     return (await this.#ask(statement("workers"), [])).map((row) => ({ worker: text(row["worker_id"]),
       leaseUntil: number(row["lease_until"]), alive: row["alive"] === true,
@@ -211,7 +221,10 @@ export class SqlStore implements Store {
       ({ name: text(row["name"]), rows: number(row["rows"]), bytes: number(row["bytes"]) }));
     return { bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0), tables };
   }
-  async reset(): Promise<void> { await this.#ask(statement("reset"), []) }
+  async reset(): Promise<void> { 
+    await this.#ask(statement("reset"), []);
+    await this.#ask(statement("reset-completions"), []);
+  }
   close(): Promise<void> { return this.#driver.close() }
 
   #ask(query: string, params: readonly unknown[]): Promise<readonly Row[]> { return this.#driver.query(query, params) }
@@ -224,6 +237,16 @@ export class SqlStore implements Store {
       filter.before ?? null, Math.min(1000, filter.limit ?? 100), runId]);
     return rows.map(runRow);
   }
+}
+
+async function createWithin(run: NewRun, execute: Execute): Promise<CreateAnswer> {
+  const rows: unknown = await execute(START, [JSON.stringify(runWire(run))]);
+  const { result, run_id: runId } = Object(Array.isArray(rows) ? rows[0] : undefined) as Row; // looked at now
+  if ((result !== "created" && result !== "exists") || typeof runId !== "string") {
+    throw new RepriseError("INVALID_OPTION", "tx gave back no row of the statement that starts the run",
+      "Let it return the rows as objects: tx: (text, values) => client.query(text, values).then(({ rows }) => rows).");
+  }
+  return { result, runId };
 }
 
 /** The rows as a list, and their events as lines. */

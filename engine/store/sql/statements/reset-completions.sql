@@ -1,0 +1,2 @@
+-- Deletes every completion: its run is gone.
+delete from completions
