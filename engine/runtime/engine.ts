@@ -231,8 +231,8 @@ export class RunEngine {
   async #createWithin(run: NewRun, { name, concurrency }: WorkflowSpec, tx: Execute):
     Promise<{ readonly runId: string; readonly existed: boolean }> {
     if (concurrency !== undefined && (concurrency.onFull ?? "queue") !== "queue") throw new RepriseError(
-      "INVALID_OPTION", `workflow '${name}' has concurrency with onFull "${concurrency.onFull}", which has to see what ` +
-      "other transactions do", "Start it without tx, or let new runs queue: onFull: \"queue\".");
+      "INVALID_OPTION", `workflow '${name}' has concurrency with onFull "${concurrency.onFull}", which has to see ` +
+      "what other transactions do", "Start it without tx, or let new runs queue: onFull: \"queue\".");
     const { createWithin, kind } = this.store;
     if (createWithin === undefined) throw new RepriseError("TRANSACTION_UNSUPPORTED",
       `start(..., { tx }) needs runs in PostgreSQL, and they are ${kind === "memory" ? "in memory"
