@@ -1,8 +1,10 @@
 /** The world that workflow code sees: deterministic, durable, or refused; and the traps that others fell into. */
+import { execFile } from "node:child_process";
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { rehearse } from "../engine/index.ts";
 import { kernel, type OpenTurn } from "../engine/replay/kernel.ts";
@@ -171,4 +173,11 @@ test("what the end of one turn sets free goes on before the next turn opens", as
     job(over);
   });
   expect(open).toEqual([undefined]);
+});
+
+test("a copy of the package that does not fit the one that is loaded is refused, with both paths", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", `
+    globalThis[Symbol.for("reprise")] = { protocol: 99, path: "file:///elsewhere/reprise" };
+    await import("reprise").catch((error) => console.log(error.code, error.message));`], { cwd: process.cwd() });
+  expect(stdout).toMatch(/^TWO_COPIES .*file:\/\/\/elsewhere\/reprise and file:\/\/\/.*kernel\.js/);
 });

@@ -4,6 +4,8 @@
  * continuation belongs to). Two copies of the same major share this through the global symbol registry.
  */
 
+import { RepriseError } from "../core/errors.ts";
+
 /** What deterministic globals may ask of the open turn. */
 export interface OpenTurn {
   /** Milliseconds since 1970: the instant of the delivery being processed. */
@@ -20,8 +22,21 @@ export interface OpenTurn {
   forbid(api: string, hint?: string, code?: string): never;
 }
 
-interface Kernel { turn: OpenTurn | undefined; globalsPatched: boolean }
+interface Kernel {
+  turn: OpenTurn | undefined; globalsPatched: boolean;
+  /** What copies must agree on to share this, and where the first of them is. */
+  readonly protocol: number; readonly path: string;
+}
 
-const KEY = Symbol.for("reprise/1");
+const PROTOCOL = 1;
+const KEY = Symbol.for("reprise");
 const shared = globalThis as unknown as { [KEY]?: Kernel }; // a registry slot of our own on the global object
-export const kernel: Kernel = (shared[KEY] ??= { turn: undefined, globalsPatched: false });
+/** The process's one kernel. @throws TWO_COPIES when a copy that does not agree is loaded already */
+export const kernel: Kernel = agreed(shared[KEY] ??=
+  { turn: undefined, globalsPatched: false, protocol: PROTOCOL, path: import.meta.url });
+
+function agreed(found: Kernel): Kernel {
+  if (found.protocol === PROTOCOL) return found;
+  throw new RepriseError("TWO_COPIES", `two versions of reprise that do not fit are loaded: ${found.path} and ` +
+    import.meta.url, "Let every package depend on the same version: npm ls reprise");
+}
