@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { recordRun } from "../replay-viewer/server/record.ts";
+import { recordingOf, recordRun } from "../replay-viewer/server/record.ts";
 import { calm, drawn, openHouse, violations, watch, type House } from "./browser.ts";
 import { chromiumForTests } from "./chromium.ts";
-import { counter, HOSTILE } from "./viewer-world.ts";
+import { counter, HOSTILE, thumbnails } from "./viewer-world.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reprise-browser-"));
 afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
@@ -171,6 +171,34 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       calm(page);
       await page.close();
     });
+
+    test("of a long run is packed: it opens from a file, is dropped, exported again, and read by the command line",
+      async () => {
+        const run = await thumbnails.start(2500);
+        await run.result();
+        const html = await recordRun(house.engine, run.id), file = join(folder, "long.html");
+        writeFileSync(file, html);
+        const recording = recordingOf(html), json = JSON.stringify(recording);
+        expect(json.length).toBeGreaterThan(1_000_000);
+        expect(html.length).toBeLessThan(json.length / 2);
+        const page = await house.browser.newPage({ viewport: { width: 1440, height: 900 } });
+        watch(page);
+        await page.goto(`file://${file}`);
+        await page.getByText("Run completed").first().waitFor();
+        expect((await exported(page)).events).toEqual(recording.events);
+        calm(page);
+        await page.close();
+        const other = await house.open("/runs");
+        await other.getByRole("row", { name: /tidy-owl/ }).waitFor();
+        await drop(other, "long.html", html);
+        await other.getByText("recording", { exact: true }).waitFor();
+        await other.getByRole("button", { name: "Export" }).click();
+        const [again] = await Promise.all([other.waitForEvent("download"), other.getByText("One page").click()]);
+        await again.saveAs(file);
+        expect(recordingOf(readFileSync(file, "utf8")).events).toEqual(recording.events);
+        calm(other);
+        await other.close();
+      });
 
     test("is dropped on the page, as .html, as .json and as the command line's export; other files are refused",
       async () => {

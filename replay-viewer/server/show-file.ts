@@ -1,16 +1,15 @@
 /** One recorded run, served on this machine from a file: the viewer's page with the run inside, and nothing else. */
 import { createServer } from "node:http";
 import { realClock } from "../../engine/index.ts";
-import { recordingPage } from "../model/recording.ts";
 import type { Recording } from "../model/wire.ts";
 import { Guard } from "./guard.ts";
 import { SECURITY_HEADERS } from "./headers.ts";
 import { listen, loopbackHosts } from "./listen.ts";
 import { problemOf } from "./problem.ts";
-import { recordingTemplate, redactedRecording } from "./record.ts";
+import { pageOf, redactedRecording } from "./record.ts";
 import { newToken, Tokens } from "./tokens.ts";
 
-export { readRecording } from "../model/recording.ts";
+export { recordingOf } from "./record.ts";
 
 /** A recording that is being served. */
 export interface ServedFile {
@@ -22,7 +21,7 @@ export interface ServedFile {
 
 /** Serves a recording until it is closed. Secrets are taken out once more: the file may be a plain export. */
 export async function showRecording(recording: Recording, port = 0): Promise<ServedFile> {
-  const page = Buffer.from(recordingPage(recordingTemplate(), redactedRecording(recording)));
+  const page = Buffer.from(pageOf(redactedRecording(recording)));
   const server = createServer({ maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 30_000 });
   const bound = await listen(server, "127.0.0.1", port), path = `/${newToken()}`;
   const hosts = new Set(loopbackHosts(bound, 80));

@@ -5,11 +5,11 @@ import type { Json } from "../../engine/core/events.ts";
 import { titleOf } from "../model/calls.ts";
 import { count, duration } from "../model/format.ts";
 import { forkPlan, namedCalls, retryPlan, type Plan } from "../model/plan.ts";
-import { recordingPage, recordingText } from "../model/recording.ts";
+import { PACKED_FROM, recordingPage, recordingText } from "../model/recording.ts";
 import type { Problem } from "../model/wire.ts";
 import { act, asProblem, type Verb } from "./api.ts";
 import { Sheet, shut } from "./dialogs.tsx";
-import { download } from "./files.ts";
+import { download, pack } from "./files.ts";
 import { Icon } from "./icons.tsx";
 import { say, Trouble } from "./notices.tsx";
 import { visit } from "./place.ts";
@@ -139,7 +139,8 @@ export function ExportDialog({ run }: { run: Session }): JSX.Element {
       else {
         const page = await fetch("/recording.html");
         if (!page.ok) throw new Error("The server has no page for recordings; export it as JSON.");
-        download(name, recordingPage(await page.text(), recording), "text/html");
+        const text = recordingText(recording), packed = text.length > PACKED_FROM ? await pack(text) : undefined;
+        download(name, recordingPage(await page.text(), recording, packed), "text/html");
       }
       shut();
     };

@@ -14,10 +14,11 @@ const Palette = later(async () => (await import("./palette.tsx")).Palette);
 openers.sheet = () => { show(() => <KeySheet />) };
 openers.palette = () => { show(() => <Palette />) };
 
-findRecording();
-if (!embedded) openToken();
-openPlaces(embedded);
-takeDrops();
-openKeys();
-const root = document.getElementById("app");
-if (root !== null) render(<App />, root);
+void findRecording().then(() => {
+  if (!embedded) openToken();
+  openPlaces(embedded);
+  takeDrops();
+  openKeys();
+  const root = document.getElementById("app");
+  if (root !== null) render(<App />, root);
+});

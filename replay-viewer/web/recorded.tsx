@@ -1,7 +1,8 @@
 /** A recording that the page shows instead of a server: one that it holds, or a file that was dropped on it. */
 import { signal, type Signal } from "@preact/signals";
-import { readRecording } from "../model/recording.ts";
+import { packedIn, readRecording } from "../model/recording.ts";
 import type { Recording } from "../model/wire.ts";
+import { unpack } from "./files.ts";
 import { say } from "./notices.tsx";
 import { visit } from "./place.ts";
 
@@ -13,13 +14,14 @@ export let embedded = false;
 export const broken: Signal<string | undefined> = signal(undefined);
 
 /** Looks for the recording in the page. */
-export function findRecording(): void {
-  const text = document.getElementById("recording")?.textContent ?? "";
+export async function findRecording(): Promise<void> {
+  const element = document.getElementById("recording"), text = element?.textContent ?? "";
   if (text.trim() === "") return;
   embedded = true;
-  try { recorded.value = readRecording(text) } catch (error) {
-    broken.value = error instanceof Error ? error.message : String(error);
-  }
+  try {
+    const packed = element?.getAttribute("type") === "application/gzip";
+    recorded.value = readRecording(packed ? await unpack(text) : text);
+  } catch (error) { broken.value = error instanceof Error ? error.message : String(error) }
 }
 
 /** Lets a recording be dropped anywhere on the page. */
@@ -36,7 +38,8 @@ export function takeDrops(): void {
 /** Shows the run in a file. */
 export async function openFile(file: File): Promise<void> {
   try {
-    const recording = readRecording(await file.text());
+    const text = await file.text(), packed = packedIn(text);
+    const recording = readRecording(packed === undefined ? text : await unpack(packed));
     recorded.value = recording;
     visit(`/runs/${recording.run.runId}`);
   } catch { say(`${file.name} is no recording of a run`, true) }

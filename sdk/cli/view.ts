@@ -17,10 +17,10 @@ export function addView(program: Command): void {
 }
 
 async function view(file: string, { port, json }: { port: number; json?: boolean }): Promise<void> {
-  const { showRecording, readRecording } = await import("../../replay-viewer/server/show-file.ts");
+  const { showRecording, recordingOf } = await import("../../replay-viewer/server/show-file.ts");
   const path = userFile(file), text = readFileSync(path, "utf8");
-  let recording: ReturnType<typeof readRecording>;
-  try { recording = readRecording(text) } catch (error) {
+  let recording: ReturnType<typeof recordingOf>;
+  try { recording = recordingOf(text) } catch (error) {
     throw new RepriseError("USAGE", `${path} is no recording of a run: ${String(error)}`,
       "Give what `reprise runs export` or `reprise runs export --html` wrote.");
   }
