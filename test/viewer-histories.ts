@@ -40,9 +40,48 @@ export const EVERY_TYPE: readonly Draft[] = [
   { type: "MailIgnored", at: 1301, n: 2, kind: "cancel", why: "the run is being cancelled" },
   { type: "TaskCancelRequested", at: 1301, key: "task:c#0", by: 26, reason: "run cancelled" },
   { type: "TaskCancelled", at: 1302, key: "task:c#0", reason: "run cancelled" },
-  { type: "RunCancelled", at: 1303, key: "run:end", by: 29, reason: "enough" },
-  { type: "RunFailed", at: 1303, key: "run:end", by: 29, error },
-  { type: "RunCompleted", at: 1303, key: "run:end", by: 29, result: { p: 1 } },
+  { type: "TaskScheduled", at: 1303, key: "task:d#0", name: "d", inputHash: "h", by: 19 },
+  { type: "AttemptQueued", at: 1304, key: "task:d#0", attempt: 1, limit: "db" },
+  { type: "AttemptQueued", at: 1305, key: "task:d#0", attempt: 1, limit: "mail", dueAt: 2305 },
+  { type: "AttemptStarted", at: 2305, key: "task:d#0", attempt: 1 },
+  { type: "Reported", at: 2306, key: "task:d#0", kind: "progress", name: "progress", value: { p: 0.5 } },
+  { type: "ResultInjected", at: 2310, n: 3, key: "task:d#0", who: "ada", reason: "the bank said so", value: { p: 9 } },
+  { type: "SignalReceived", at: 2311, n: 4, name: "early", value: { p: 1 } },
+  { type: "WaitOpened", at: 2311, key: "wait:early#0", kind: "signal", name: "early", by: 36, taken: 37 },
+  { type: "WaitOpened", at: 2311, key: "wait:late#0", kind: "signal", name: "late", by: 36 },
+  { type: "WaitOpened", at: 2311, key: "wait:approve#0", kind: "form", name: "approve", by: 36, until: 9000,
+    description: "May it be sent?", schema: { p: { type: "boolean" } } },
+  { type: "WaitOpened", at: 2311, key: "wait:condition#0", kind: "condition", name: "condition", by: 36 },
+  { type: "SignalReceived", at: 2400, n: 5, name: "late", value: { p: { ok: true } } },
+  { type: "WaitAnswered", at: 2500, n: 6, key: "wait:approve#0", value: { p: true }, who: "ada" },
+  { type: "WaitClosed", at: 2500, key: "wait:condition#0", by: 43, met: true },
+  { type: "UpdateReceived", at: 2600, n: 7, id: "u-1", name: "discount", value: { p: 5 } },
+  { type: "UpdateCompleted", at: 2600, key: "update:u-1", id: "u-1", by: 45, result: { p: "done" } },
+  { type: "SignalSent", at: 2600, key: "send:go#0", by: 45, to: "01J0", name: "go", value: { p: 1 } },
+  { type: "ChildStarted", at: 2600, key: "child:pack#0", by: 45, childId: "01J1", workflow: "pack", inputHash: "h",
+    input: { p: 7 }, onClose: "cancel" },
+  { type: "ChildStarted", at: 2600, key: "child:pack#1", by: 45, childId: "01J2", workflow: "pack", inputHash: "h",
+    onClose: "abandon" },
+  { type: "ChildStarted", at: 2600, key: "child:pack#2", by: 45, childId: "01J3", workflow: "pack", inputHash: "h",
+    onClose: "wait" },
+  { type: "RunPaused", at: 2601, n: 8, who: "ada" },
+  { type: "RunReleased", at: 2602, reason: "paused" },
+  { type: "RunUnpaused", at: 2700, who: "ada" },
+  { type: "RunClaimed", at: 2701, epoch: 5, worker: "w-3" },
+  { type: "ChildCompleted", at: 2800, n: 9, key: "child:pack#0", result: { p: { boxes: 2 } } },
+  { type: "ChildFailed", at: 2801, n: 10, key: "child:pack#1", error },
+  { type: "ChildCancelRequested", at: 2801, key: "child:pack#2", childId: "01J3", by: 56, reason: "one failed" },
+  { type: "ChildCancelled", at: 2802, n: 11, key: "child:pack#2", reason: "one failed" },
+  { type: "PatchDecided", at: 2802, key: "patch:new-way", by: 56 },
+  { type: "Published", at: 2802, key: "show:attribute:customer#0", by: 56, kind: "attribute", name: "customer",
+    value: { p: 42 } },
+  { type: "Published", at: 2802, key: "show:stream:lines#0", by: 56, kind: "stream", name: "lines", value: { p: "a" } },
+  { type: "RunForked", at: 5000, from: "01J4", seqs: 61, why: "fork", who: "ada", edited: ["task:d#0"] },
+  { type: "RunClaimed", at: 5001, epoch: 1, worker: "w-4" },
+  { type: "RunCancelled", at: 5303, key: "run:end", by: 29, reason: "enough" },
+  { type: "RunFailed", at: 5303, key: "run:end", by: 29, error },
+  { type: "RunContinued", at: 5303, key: "run:end", by: 29, nextId: "01J5", input: { p: 2 } },
+  { type: "RunCompleted", at: 5303, key: "run:end", by: 29, result: { p: 1 } },
 ];
 
 /** The same numbers for the same seed. */
@@ -54,7 +93,8 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** A history of up to 150 events; `shuffled`: of any order at all, as no engine would write it. */
+/** A history of up to 150 events, of every kind of call; `shuffled`: of any order at all, as no engine
+ *  would write it. */
 export function randomHistory(seed: number, shuffled = false): Event[] {
   const random = randomOf(seed);
   const drafts = shuffled ? shuffle(random) : plausible(random);
@@ -71,7 +111,35 @@ function shuffle(random: () => number): Draft[] {
 }
 
 interface Open { readonly key: string; attempt: number; running: boolean }
-/** Tasks that run, fail and are retried, sleeps, and a worker that is lost now and then. */
+/** Signals that come early, late or never, forms, children with every end, updates, and things that are shown. */
+function talk(random: () => number, out: Draft[], at: number, delivery: number, n: number): number {
+  const pick = Math.floor(random() * 9), name = `s${Math.floor(random() * 3)}`, wait = `wait:${name}#${n}`;
+  const open = out.findLast((one) => one.type === "ChildStarted" || one.type === "WaitOpened");
+  const key = open !== undefined && "key" in open ? String(open.key) : wait; // each of those has one
+  switch (pick) {
+    case 0: out.push({ type: "SignalReceived", at, n, name, value: { p: n } }); return out.length;
+    case 1: out.push({ type: "WaitOpened", at, key: wait, kind: "signal", name, by: delivery }); return delivery;
+    case 2: {
+      const kept = out.findLastIndex((one) => one.type === "SignalReceived") + 1;
+      out.push({ type: "WaitOpened", at, key: wait, kind: "signal", name, by: delivery,
+        ...(kept > 0 && { taken: kept }) });
+      return delivery;
+    }
+    case 3: out.push({ type: "WaitOpened", at, key: wait, kind: "form", name, by: delivery },
+      { type: "WaitAnswered", at: at + 5, n, key: wait, value: { p: n }, who: "ada" }); return out.length;
+    case 4: out.push({ type: "ChildStarted", at, key: `child:c#${n}`, by: delivery, childId: `01J${n}`, workflow: "c",
+      inputHash: "h", onClose: "cancel", input: { p: n } }); return delivery;
+    case 5: out.push(random() < 0.5 ? { type: "ChildCompleted", at, n, key, result: { p: n } }
+      : { type: "ChildFailed", at, n, key, error }); return out.length;
+    case 6: out.push({ type: "UpdateReceived", at, n, id: `u${n}`, name, value: { p: n } },
+      { type: "UpdateCompleted", at, key: `update:u${n}`, id: `u${n}`, by: out.length + 1 }); return out.length - 1;
+    case 7: out.push({ type: "Published", at, key: `show:stream:${name}#${n}`, by: delivery,
+      kind: random() < 0.5 ? "stream" : "table", name, value: { p: [n] } }); return delivery;
+    default: out.push({ type: "RunPaused", at, n }, { type: "RunUnpaused", at: at + 50 },
+      { type: "RunForked", at: at + 60, from: "01J", seqs: out.length + 2, why: "retry" }); return delivery;
+  }
+}
+/** Tasks that run, fail and are retried, messages, children, and a worker that is lost now and then. */
 function plausible(random: () => number): Draft[] {
   const out: Draft[] = [{ type: "RunStarted", at: 0, workflow: "w", name: "tidy-owl", seed: "s", engineFlags: 1 },
     { type: "RunClaimed", at: 0, epoch: 1, worker: "w-1" }];
@@ -81,7 +149,12 @@ function plausible(random: () => number): Draft[] {
   while (out.length < steps) {
     at += Math.floor(random() * (random() < 0.03 ? 10_000_000 : 400));
     const what = random(), one = open[Math.floor(random() * open.length)];
-    if (what < 0.3 || one === undefined) {
+    if (random() < 0.2) {
+      const before = out.length;
+      delivery = talk(random, out, at, delivery, ++calls);
+      at = Math.max(at, out.at(-1)?.at ?? at);
+      if (out.slice(before).some((draft) => draft.type === "RunForked")) for (const each of open) each.running = false;
+    } else if (what < 0.3 || one === undefined) {
       const name = `t${Math.floor(random() * 4)}`, key = `task:${name}#${calls++}`;
       out.push({ type: "TaskScheduled", at, key, name, inputHash: "h", by: delivery, retries: 3,
         input: { p: [calls] } });

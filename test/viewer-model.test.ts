@@ -88,7 +88,7 @@ describe("the sentence", () => {
   test("has words for an event of every type", () => {
     const history = historyOf(eventsOf(EVERY_TYPE));
     const types = new Set<EventType>(history.events.map((event) => event.type));
-    expect(types.size).toBe(24);
+    expect(types.size).toBe(45);
     for (const event of history.events) {
       const words = sentenceText({ history }, event.seq);
       expect(words, event.type).toMatch(/^[^\s].*[.!?…]$/s);

@@ -7,11 +7,15 @@ import { preview } from "./shown.ts";
 
 /**
  * What stands beside the name of a call: its arguments without the list's brackets, of a timer its length, of a value
- * the value. Arguments that `other`, a call of the same name, has too are left out with an ellipsis.
+ * the value, of a wait what came, of a child its input. Arguments that `other`, a call of the same name,
+ * has too are left out with an ellipsis.
  */
 export function tellingArguments(call: Call, other: Call | undefined, most = 44): string {
   if (call.kind === "timer") return call.dueAt === undefined ? "" : duration(call.dueAt - call.at);
   if (call.kind === "value") return preview(shownPayload(call.result), most);
+  if (call.kind === "wait") return call.result !== undefined ? preview(shownPayload(call.result), most)
+    : call.wait === undefined || call.wait.kind === "condition" ? "" : call.wait.kind;
+  if (call.kind === "child") return call.input === undefined ? "" : preview(shownPayload(call.input), most);
   const mine = listOf(call), theirs = other === undefined || other === call ? undefined : listOf(other);
   if (mine === undefined) return call.input === undefined ? "" : preview(shownPayload(call.input), most);
   const parts: string[] = [];

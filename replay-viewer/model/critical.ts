@@ -2,8 +2,9 @@
  * The chain of calls that decided when the run ended: each decision names the delivery whose turn made it, so the path
  * is read off, not estimated. Of `Promise.all` it holds the call that came last; of `Promise.race` the one that won.
  */
+import { isDelivery } from "../../engine/core/events.ts";
 import type { History } from "./history.ts";
-import type { Call } from "./calls.ts";
+import { isTimeout, type Call } from "./calls.ts";
 
 /** One call of the path: from the delivery that led to it, to its own. */
 export interface Link {
@@ -20,7 +21,7 @@ export function criticalPath(history: History): Link[] {
   const { end } = history;
   let seq = end === undefined ? 0 : history.causeOf(end.seq);
   if (end === undefined) {
-    const open = history.calls.findLast((call) => call.endSeq === undefined && call.name !== "timeout");
+    const open = history.calls.findLast((call) => call.endSeq === undefined && !isTimeout(call));
     if (open === undefined) seq = lastDelivery(history);
     else {
       links.push({ call: open, seq: history.head, from: open.at, to: history.lastAt });
@@ -37,8 +38,7 @@ export function criticalPath(history: History): Link[] {
 }
 
 function lastDelivery(history: History): number {
-  return history.events.findLast((event) =>
-    event.type === "TaskCompleted" || event.type === "TaskFailed" || event.type === "TimerFired")?.seq ?? 0;
+  return history.events.findLast((event) => isDelivery(event) && history.callOf(event) !== undefined)?.seq ?? 0;
 }
 
 /** Keys of the calls of the path. */

@@ -43,7 +43,7 @@ function instantOf(focus: string, history: History): number | undefined {
 /** A key, or a task's name: its last event. */
 function resolveKey(focus: string, history: History): number | undefined {
   const call = history.call(focus) ?? history.call(`task:${focus}`) ?? history.call(`task:${focus}#0`)
-    ?? history.call(`timer:${focus}`);
+    ?? history.call(`timer:${focus}`) ?? history.call(`wait:${focus}#0`) ?? history.call(`child:${focus}#0`);
   return call === undefined ? undefined : call.endSeq ?? history.seqsOf(call.key).at(-1);
 }
 

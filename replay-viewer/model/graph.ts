@@ -2,18 +2,19 @@
  * The calls as a graph: what led to what. Layers go down by how many deliveries lie before; many alike become one node,
  * so that a thousand parallel calls stay readable.
  */
-import { titleOf, type Call } from "./calls.ts";
+import { isTimeout, titleOf, type Call, type CallKind } from "./calls.ts";
 import type { History } from "./history.ts";
 
 export interface Node {
-  readonly id: string; readonly title: string; readonly kind: "start" | "end" | "task" | "timer" | "value" | "other";
+  readonly id: string; readonly title: string; readonly kind: "start" | "end" | CallKind;
   readonly calls: readonly Call[];
   /** From 0, downwards; and the place in the layer from 0, with its width in `width` places. */
   readonly layer: number; readonly place: number;
   /** The event to focus. */
   readonly seq: number;
 }
-export interface Edge { readonly from: string; readonly to: string; readonly critical: boolean }
+/** `data`: what led to the call brought a value along: a signal, an answer, the result of a child. */
+export interface Edge { readonly from: string; readonly to: string; readonly critical: boolean; readonly data: boolean }
 export interface Graph {
   readonly nodes: readonly Node[]; readonly edges: readonly Edge[];
   readonly layers: number;
@@ -28,7 +29,7 @@ const MOST_NODES = 160, MOST_SIBLINGS = 6;
 
 /** The graph of a run, with places. `critical`: keys of the critical path. */
 export function graphOf(history: History, critical: ReadonlySet<string>): Graph {
-  const shown = history.calls.filter((call) => call.name !== "timeout");
+  const shown = history.calls.filter((call) => !isTimeout(call));
   let names = groupSiblings(shown, history);
   const byName = new Set(names.values()).size > MOST_NODES;
   if (byName) names = new Map(shown.map((call) => [call, `${call.kind}:${call.name}`]));
@@ -73,21 +74,27 @@ function parentOf(call: Call, history: History): Call | undefined {
 function edgesOf(calls: readonly Call[], names: ReadonlyMap<Call, string>, history: History,
   critical: ReadonlySet<string>): Edge[] {
   const found = new Map<string, Edge>();
-  const add = (from: string, to: string, bold: boolean): void => {
+  const add = (from: string, to: string, bold: boolean, data: boolean): void => {
     if (from === to) return;
     const id = `${from}\n${to}`, known = found.get(id);
-    if (known === undefined || bold && !known.critical) found.set(id, { from, to, critical: bold });
+    found.set(id, { from, to, critical: bold || known?.critical === true, data: data || known?.data === true });
   };
   const nodeOf = (call: Call | undefined): string => call === undefined ? START : names.get(call)
     ?? nodeOf(parentOf(call, history));
   for (const call of calls) {
     const parent = parentOf(call, history);
-    add(nodeOf(parent), nodeOf(call), critical.has(call.key) && (parent === undefined || critical.has(parent.key)));
+    add(nodeOf(parent), nodeOf(call), critical.has(call.key) && (parent === undefined || critical.has(parent.key)),
+      brings(parent));
   }
   const { end } = history;
   const last = end === undefined ? undefined : history.event(history.causeOf(end.seq));
-  if (end !== undefined) add(nodeOf(last === undefined ? undefined : history.callOf(last)), END, true);
+  if (end !== undefined) add(nodeOf(last === undefined ? undefined : history.callOf(last)), END, true,
+    last !== undefined && brings(history.callOf(last)));
   return [...found.values()];
+}
+/** Did a value from outside the run come with the end of this call? */
+function brings(call: Call | undefined): boolean {
+  return (call?.kind === "wait" || call?.kind === "child") && call.result !== undefined;
 }
 
 /** Layers by the shortest way from the start, so that circles between names do no harm; the end stands below all. */

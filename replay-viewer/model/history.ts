@@ -3,22 +3,33 @@
  * so that a live run costs what is new; 100,000 events are taken in 0.15 s.
  */
 import type { Event, EventType } from "../../engine/core/events.ts";
-import { nthOf, partsOfKey, type Call, type CallState, type Hold, type Try } from "./calls.ts";
+import { callOf, ENDS, type BeginEvent, type EndEvent } from "./beginnings.ts";
+import type { Call, Hold, Pause, Try } from "./calls.ts";
 
 /** The key under which events of the run itself stand. */
 export const RUN_KEY = "run";
 
-const FAILURES: ReadonlySet<EventType> = new Set(["AttemptFailed", "TaskFailed", "RunFailed", "RunLost", "RunParked"]);
+const FAILURES: ReadonlySet<EventType> = new Set(["AttemptFailed", "TaskFailed", "ChildFailed", "RunFailed",
+  "RunLost", "RunParked"]);
+/** Events that the owner before them did not append. */
+const FROM_OTHERS: ReadonlySet<EventType> = new Set(["RunLost", "RunClaimed", "RunForked"]);
 /** Is this something that went wrong? */
 export function isFailure(event: Event): boolean { return FAILURES.has(event.type) }
 /** The key of an event, RUN_KEY for the run's own. */
-export function keyOf(event: Event): string { return "key" in event && event.key !== undefined ? event.key : RUN_KEY }
+export function keyOf(event: Event): string {
+  if (event.type === "UpdateReceived") return `update:${event.id}`;
+  return "key" in event && event.key !== undefined ? event.key : RUN_KEY;
+}
+type Forked = Extract<Event, { readonly type: "RunForked" }>;
 
 /** A history, from seq 1. Read it; only `add` writes. */
 export class History {
   readonly events: Event[] = [];
   readonly calls: Call[] = [];
   readonly holds: Hold[] = [];
+  readonly pauses: Pause[] = [];
+  /** What this run shares with another; of a fork of a fork the last. */
+  forked: Forked | undefined;
   /** seqs of what went wrong, in order. */
   readonly failures: number[] = [];
   readonly #calls = new Map<string, Call>();
@@ -27,6 +38,10 @@ export class History {
   /** cause of event seq at [seq]; 0 = from outside or unknown. */
   readonly #causes: number[] = [0];
   readonly #open = new Set<Call>();
+  /** Waits for a signal that are open, in the order of opening. */
+  readonly #listening = new Set<Call>();
+  /** The wait that a signal ended, by the signal's seq. */
+  readonly #answered = new Map<number, Call>();
   /** First and last call of each name. */
   readonly #names = new Map<string, { readonly first: Call; last: Call }>();
 
@@ -38,7 +53,7 @@ export class History {
   /** The event that ended the run. */
   get end(): Event | undefined {
     const last = this.events.at(-1);
-    return last !== undefined && /^Run(Completed|Failed|Cancelled)$/.test(last.type) ? last : undefined;
+    return last !== undefined && /^Run(Completed|Failed|Cancelled|Continued)$/.test(last.type) ? last : undefined;
   }
 
   /** Takes events that follow; those already here are passed over. Throws a plain Error where one is missing. */
@@ -53,8 +68,8 @@ export class History {
   /** The event at `seq`, from 1. */
   event(seq: number): Event | undefined { return this.events[seq - 1] }
   call(key: string): Call | undefined { return this.#calls.get(key) }
-  /** The call that an event belongs to. */
-  callOf(event: Event): Call | undefined { return this.#calls.get(keyOf(event)) }
+  /** The call that an event belongs to; of a signal the wait that it ended. */
+  callOf(event: Event): Call | undefined { return this.#answered.get(event.seq) ?? this.#calls.get(keyOf(event)) }
   /** Another call of the same name: the first, or for the first the last. */
   namesake(call: Call): Call | undefined {
     const names = this.#names.get(call.name);
@@ -92,13 +107,14 @@ export class History {
 
   #take(event: Event): void {
     const hold = this.holds.at(-1);
-    if (hold !== undefined && hold.end === "held" && event.type !== "RunLost" && event.type !== "RunClaimed") {
+    if (event.type === "SignalReceived") this.#answer(event);
+    if (hold !== undefined && hold.end === "held" && !FROM_OTHERS.has(event.type)) {
       hold.lastAt = event.at;
     }
     const cause = this.#cause(event);
     this.#causes.push(cause);
     if (cause > 0) push(this.#caused, cause, event.seq);
-    push(this.#byKey, keyOf(event), event.seq);
+    push(this.#byKey, this.#answered.get(event.seq)?.key ?? keyOf(event), event.seq);
     if (isFailure(event)) this.failures.push(event.seq);
     this.events.push(event);
     this.#place(event);
@@ -109,8 +125,18 @@ export class History {
     const last = (type: EventType, key: string): number =>
       this.#byKey.get(key)?.findLast((seq) => this.event(seq)?.type === type) ?? 0;
     switch (event.type) {
-      case "AttemptStarted": return last("RetryScheduled", event.key) > last("AttemptStarted", event.key)
-        ? last("RetryScheduled", event.key) : this.#restart(event.key);
+      case "AttemptStarted": {
+        const planned = Math.max(last("RetryScheduled", event.key), last("AttemptQueued", event.key));
+        return planned > last("AttemptStarted", event.key) ? planned : this.#restart(event.key);
+      }
+      case "AttemptQueued": return last("RetryScheduled", event.key) || last("TaskScheduled", event.key);
+      case "Reported": return last("AttemptStarted", event.key);
+      case "WaitAnswered": return last("WaitOpened", event.key);
+      case "SignalReceived": return this.#answered.get(event.seq)?.seq ?? 0;
+      case "ChildCompleted": case "ChildFailed": case "ChildCancelled": return last("ChildCancelRequested", event.key)
+        || last("ChildStarted", event.key);
+      case "ResultInjected": return this.#calls.get(event.key)?.seq ?? 0;
+      case "RunUnpaused": return last("RunPaused", RUN_KEY);
       case "AttemptFailed": return last("AttemptStarted", event.key);
       case "RetryScheduled": return last("AttemptFailed", event.key);
       case "TaskCompleted": return last("AttemptStarted", event.key) || last("TaskScheduled", event.key);
@@ -137,10 +163,13 @@ export class History {
 
   #place(event: Event): void {
     switch (event.type) {
-      case "TaskScheduled": case "TimerStarted": case "ValueRecorded": this.#begin(event); return;
+      case "TaskScheduled": case "TimerStarted": case "ValueRecorded": case "WaitOpened": case "ChildStarted":
+        this.#begin(event); return;
+      case "AttemptQueued": this.#calls.get(event.key)?.queues.push({ seq: event.seq, at: event.at,
+        attempt: event.attempt, limit: event.limit, dueAt: event.dueAt }); return;
       case "AttemptStarted": this.#tried(event.key, { attempt: event.attempt, seq: event.seq, at: event.at,
         worker: this.holds.at(-1)?.worker, endSeq: undefined, endAt: undefined, outcome: "running",
-        error: undefined }); return;
+        error: undefined, shared: false }); return;
       case "AttemptFailed": {
         const call = this.#calls.get(event.key);
         if (call !== undefined) endTry(call, event, "failed", event.error);
@@ -153,28 +182,39 @@ export class History {
         return;
       }
       case "TaskCompleted": case "TaskFailed": case "TaskCancelled": case "TaskCancelRequested":
-      case "TimerFired": case "TimerCancelled": this.#finish(event); return;
+      case "TimerFired": case "TimerCancelled": case "WaitAnswered": case "WaitClosed": case "ResultInjected":
+      case "ChildCompleted": case "ChildFailed": case "ChildCancelled": case "ChildCancelRequested":
+        this.#finish(event); return;
+      case "RunPaused": this.#unpause(event);
+        this.pauses.push({ seq: event.seq, at: event.at, who: event.who, endSeq: undefined, endAt: undefined });
+        return;
+      case "RunUnpaused": this.#unpause(event); return;
+      case "RunForked": this.#share(event); return;
       default: this.#owner(event);
     }
   }
 
-  #begin(event: Extract<Event, { readonly type: "TaskScheduled" | "TimerStarted" | "ValueRecorded" }>): void {
-    const kind = event.type === "TaskScheduled" ? "task" : event.type === "TimerStarted" ? "timer" : "value";
-    const name = event.type === "TaskScheduled" ? event.name
-      : event.type === "TimerStarted" ? event.purpose ?? "sleep" : partsOfKey(event.key).name;
-    const call: Call = { key: event.key, kind, name, nth: nthOf(event.key, name), seq: event.seq, at: event.at,
-      by: event.by, site: event.site, input: event.type === "TaskScheduled" ? event.input : undefined,
-      allowed: event.type === "TaskScheduled" ? (event.retries ?? 0) + 1 : 1,
-      dueAt: event.type === "TimerStarted" ? event.dueAt : undefined, tries: [], retries: [],
-      state: kind === "task" ? "scheduled" : kind === "timer" ? "sleeping" : "recorded",
-      endSeq: kind === "value" ? event.seq : undefined, endAt: kind === "value" ? event.at : undefined,
-      result: event.type === "ValueRecorded" ? event.value : undefined, error: undefined, reason: undefined,
-      row: this.calls.length };
+  #begin(event: BeginEvent): void {
+    const taken = event.type === "WaitOpened" && event.taken !== undefined ? this.event(event.taken) : undefined;
+    const call = callOf(event, this.calls.length, taken?.type === "SignalReceived" ? taken.value : undefined);
     this.calls.push(call);
     this.#calls.set(event.key, call);
-    const names = this.#names.get(name);
-    if (names === undefined) this.#names.set(name, { first: call, last: call }); else names.last = call;
-    if (call.endSeq === undefined) this.#open.add(call);
+    const names = this.#names.get(call.name);
+    if (names === undefined) this.#names.set(call.name, { first: call, last: call }); else names.last = call;
+    if (call.endSeq !== undefined) return;
+    this.#open.add(call);
+    if (call.wait?.kind === "signal") this.#listening.add(call);
+  }
+
+  /** A signal ends the oldest open wait for its name, or is kept. */
+  #answer(event: Extract<Event, { readonly type: "SignalReceived" }>): void {
+    for (const call of this.#listening) {
+      if (call.name !== event.name) continue;
+      this.#answered.set(event.seq, call);
+      this.#close(call, event, "met");
+      call.result = event.value;
+      return;
+    }
   }
 
   #tried(key: string, attempt: Try): void {
@@ -184,20 +224,47 @@ export class History {
     if (call.endSeq === undefined) call.state = "running";
   }
 
-  #finish(event: Extract<Event, { readonly type: "TaskCompleted" | "TaskFailed" | "TaskCancelled"
-    | "TaskCancelRequested" | "TimerFired" | "TimerCancelled" }>): void {
+  #finish(event: EndEvent): void {
     const call = this.#calls.get(event.key);
     if (call === undefined || call.endSeq !== undefined) return;
-    const state = ENDS[event.type];
+    const error = "error" in event ? event.error : undefined;
+    this.#close(call, event, ENDS[event.type](call, event));
+    if ("result" in event) call.result = event.result;
+    if ("value" in event) call.result = event.value;
+    call.error = error;
+    if ("reason" in event) call.reason = event.reason;
+    endTry(call, event, call.state === "failed" || call.state === "cancelled" ? call.state : "completed", error);
+  }
+  #close(call: Call, event: Event, state: Call["state"]): void {
     call.state = state;
     call.endSeq = event.seq;
     call.endAt = event.at;
-    if (event.type === "TaskCompleted") call.result = event.result;
-    if (event.type === "TaskFailed") call.error = event.error;
-    if ("reason" in event) call.reason = event.reason;
-    endTry(call, event, state === "failed" || state === "cancelled" ? state : "completed",
-      event.type === "TaskFailed" ? event.error : undefined);
     this.#open.delete(call);
+    this.#listening.delete(call);
+  }
+
+  #unpause(event: Event): void {
+    const pause = this.pauses.at(-1);
+    if (pause === undefined || pause.endSeq !== undefined) return;
+    pause.endSeq = event.seq;
+    pause.endAt = event.at;
+  }
+
+  /** All that is here by now is another run's. What is open there is done anew. */
+  #share(event: Forked): void {
+    this.forked = event;
+    this.#unpause(event);
+    const hold = this.holds.at(-1);
+    if (hold?.end === "held") Object.assign(hold, { end: "left", endSeq: event.seq, endAt: hold.lastAt });
+    for (const call of this.calls) {
+      call.shared = call.endSeq !== undefined;
+      for (const one of call.tries) {
+        one.shared = true;
+        if (one.outcome !== "running") continue;
+        Object.assign(one, { outcome: "left", endSeq: event.seq, endAt: Math.max(one.at, hold?.lastAt ?? one.at) });
+        call.state = "scheduled";
+      }
+    }
   }
 
   #owner(event: Event): void {
@@ -221,7 +288,7 @@ export class History {
         if (hold?.end === "released") Object.assign(hold, { end: "parked", endSeq: event.seq, endAt: event.at });
         close("parked");
         return;
-      case "RunCompleted": case "RunFailed": case "RunCancelled":
+      case "RunCompleted": case "RunFailed": case "RunCancelled": case "RunContinued":
         if (hold !== undefined) this.#interrupt(hold, event.seq);
         close("ended");
         return;
@@ -241,10 +308,6 @@ export class History {
     }
   }
 }
-
-const ENDS = { TaskCompleted: "completed", TaskFailed: "failed", TaskCancelled: "cancelled",
-  TaskCancelRequested: "cancelled", TimerFired: "fired",
-  TimerCancelled: "cancelled" } as const satisfies { readonly [type: string]: CallState };
 
 function endTry(call: Call, event: Event, outcome: Try["outcome"], error: Try["error"]): void {
   const last = call.tries.at(-1);

@@ -1,5 +1,5 @@
 /** What an action would do, said before it is done: what is kept, what runs again; and what a run waits for now. */
-import { titleOf, type Call } from "./calls.ts";
+import { isTimeout, titleOf, type Call } from "./calls.ts";
 import { clock, duration, shortId } from "./format.ts";
 import type { History } from "./history.ts";
 
@@ -14,22 +14,19 @@ export interface Plan {
   readonly savedMs: number;
 }
 
-/** A fork after event `at`: the new run shares the history up to there. */
+/** A fork after event `at`: the new run shares the history up to there. A wait or a child that is open there opens
+ *  again; sleeps and recorded values are left out. */
 export function forkPlan(history: History, at: number): Plan {
-  const works = history.calls.filter((call) => call.kind === "task");
+  const works = history.calls.filter((call) => call.kind !== "timer" && call.kind !== "value");
   const kept = works.filter((call) => (call.endSeq ?? Infinity) <= at);
   return { kept, again: works.filter((call) => call.seq <= at && !kept.includes(call)),
     anew: works.filter((call) => call.seq > at), savedMs: saved(kept) };
 }
 
-/** A retry of a run that failed: what completed is kept, what failed runs again, later calls are decided anew. */
+/** A retry of a run that failed: a fork before its last failure. */
 export function retryPlan(history: History): Plan {
-  const works = history.calls.filter((call) => call.kind === "task");
-  const failed = works.find((call) => call.state === "failed");
-  const from = failed?.seq ?? history.head;
-  const kept = works.filter((call) => call.state === "completed" && call.seq < from);
-  return { kept, again: works.filter((call) => call.seq <= from && !kept.includes(call)),
-    anew: works.filter((call) => call.seq > from), savedMs: saved(kept) };
+  const failed = history.events.findLast((event) => event.type === "TaskFailed" || event.type === "ChildFailed");
+  return forkPlan(history, failed === undefined ? history.head : failed.seq - 1);
 }
 
 function saved(kept: readonly Call[]): number {
@@ -46,11 +43,14 @@ export function namedCalls(calls: readonly Call[], most = 6): string {
 
 /** What a run that has not ended waits for, as half a sentence: `runs charge, attempt 2`, `sleeps until 14:02:11`. */
 export function waitsFor(history: History, now: number): string {
-  const parked = history.events.at(-1);
+  const parked = history.events.at(-1), pause = history.pauses.at(-1);
   if (parked?.type === "RunParked") return `set aside as ${parked.code}`;
+  if (pause !== undefined && pause.endSeq === undefined && !history.over) {
+    return `paused${pause.who === undefined ? "" : ` by ${pause.who}`} until somebody resumes it`;
+  }
   const parts: string[] = [];
   for (const call of history.calls) {
-    if (call.endSeq !== undefined || call.name === "timeout") continue;
+    if (call.endSeq !== undefined || isTimeout(call)) continue;
     parts.push(waitOf(call, now));
   }
   const [first, second] = parts;
@@ -61,8 +61,12 @@ export function waitsFor(history: History, now: number): string {
 
 function waitOf(call: Call, now: number): string {
   const title = titleOf(call);
-  const attempt = call.tries.at(-1)?.attempt ?? 1;
+  const attempt = call.tries.at(-1)?.attempt ?? 1, queue = call.queues.at(-1);
+  if (call.kind === "child") return `waits for child ${title}`;
+  if (queue !== undefined && queue.attempt > (call.tries.at(-1)?.attempt ?? 0)) return `waits for limit ${queue.limit}`;
   switch (call.state) {
+    case "waiting": return call.wait?.kind === "form" ? `waits for somebody to answer ${title}`
+      : call.wait?.kind === "signal" ? `waits for signal ${call.name}` : "waits until a condition holds";
     case "running": return attempt > 1 ? `runs ${title}, attempt ${attempt}` : `runs ${title}`;
     case "interrupted": return `waits for a worker to take ${title} up again`;
     case "scheduled": return `waits to begin ${title}`;

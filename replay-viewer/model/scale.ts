@@ -21,12 +21,15 @@ export interface Scale {
 /** A stretch in which nothing ran and nothing was recorded. */
 export interface Gap { readonly from: number; readonly to: number }
 
-/** Stretches without an attempt under way and without an event, in order; `until` is now for a run that goes on. */
+/** Stretches without an attempt or a child run under way and without an event, in order; `until` is now for a run that
+ *  goes on. */
 export function idleStretches(history: History, until: number): Gap[] {
   const gaps: Gap[] = [];
-  const running = new Set<string>();
+  const running = new Set<string>(), children = new Set<string>();
   let before = history.startAt;
-  const quiet = (to: number): void => { if (running.size === 0 && to > before) gaps.push({ from: before, to }) };
+  const quiet = (to: number): void => {
+    if (running.size + children.size === 0 && to > before) gaps.push({ from: before, to });
+  };
   for (const event of history.events) {
     quiet(event.at);
     before = event.at;
@@ -35,8 +38,14 @@ export function idleStretches(history: History, until: number): Gap[] {
       case "AttemptFailed": case "TaskCompleted": case "TaskFailed": case "TaskCancelled": case "TaskCancelRequested":
         running.delete(event.key);
         break;
+      case "ChildStarted": children.add(event.key); break;
+      case "ChildCompleted": case "ChildFailed": case "ChildCancelled": case "ChildCancelRequested":
+        children.delete(event.key);
+        break;
+      case "ResultInjected": running.delete(event.key); children.delete(event.key); break;
+      case "RunForked": running.clear(); children.clear(); break;
       case "RunLost": case "RunClaimed": case "RunReleased": case "RunParked":
-      case "RunCompleted": case "RunFailed": case "RunCancelled": running.clear(); break;
+      case "RunCompleted": case "RunFailed": case "RunCancelled": case "RunContinued": running.clear(); break;
       default: break;
     }
   }

@@ -77,6 +77,8 @@ const FIELDS: ReadonlyMap<string, (value: string, history: History) => Test> = n
     const call = history.callOf(event);
     return call?.kind === "task" && call.name.toLowerCase().includes(value);
   }],
+  ["kind", (value: string, history: History): Test => (event) =>
+    history.callOf(event)?.kind.startsWith(value) ?? false],
   ["is", (value: string, history: History): Test => value.startsWith("fail") || value === "error"
     ? (event) => isFailure(event)
     : (event) => history.callOf(event)?.state === value],

@@ -4,6 +4,7 @@ import { errorLine, shownPayload } from "./payload.ts";
 import { preview } from "./shown.ts";
 import { said, type SaidList } from "./said.ts";
 import { because, callName, dot, type Speaker } from "./speaking.ts";
+import type { Call } from "./calls.ts";
 import type { Payload } from "../../engine/core/events.ts";
 
 type Types = "SignalReceived" | "WaitAnswered" | "UpdateReceived" | "UpdateCompleted" | "WaitOpened" | "WaitClosed"
@@ -17,11 +18,32 @@ const carrying = (value: Payload | undefined): SaidList => value === undefined ?
 const reason = (why: string | undefined): string => why === undefined ? "." : `: ${dot(why)}`;
 const by = (who: string | undefined): string => who === undefined || who === "" ? "Somebody" : who;
 
+/** How long a wait or a child lasted, told from its end. */
+const after = (call: Call | undefined, at: number): string => call === undefined || call.at === at ? ""
+  : ` after ${duration(at - call.at)}`;
+/** What came of a wait or a child, told from its beginning. */
+function fate(call: Call | undefined, words: { readonly open: string; readonly met: string }): SaidList {
+  if (call === undefined || call.wait?.taken !== undefined) return [];
+  if (call.endSeq === undefined) return [words.open];
+  const took = duration((call.endAt ?? call.at) - call.at);
+  const how = call.state === "met" || call.state === "completed" ? words.met : call.state === "failed" ? "It failed"
+    : "It was given up";
+  return [` ${how} ${took} later (`, said(`event ${call.endSeq}`, { seq: call.endSeq }), ")."];
+}
+const CAME = { signal: { open: " It has not come yet.", met: "It came" },
+  form: { open: " Nobody has answered yet.", met: "It was answered" },
+  condition: { open: " It does not hold yet.", met: "It held" } } as const;
+
 /** Speakers of these events. */
 export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
-  SignalReceived: (event) => ["Signal ", said(event.name, { strong: true }), " came", ...carrying(event.value), "."],
+  SignalReceived: (event, { history }) => {
+    const call = history.callOf(event);
+    return ["Signal ", said(event.name, { strong: true }), " came", ...carrying(event.value), call === undefined
+      ? ", and was kept: nothing waited for it." : `; it had been waited for ${duration(event.at - call.at)}.`];
+  },
   WaitAnswered: (event, { history }) => [by(event.who), " answered ",
-    callName(history.call(event.key), event.key), ...carrying(event.value), "."],
+    callName(history.call(event.key), event.key), after(history.call(event.key), event.at), ...carrying(event.value),
+    "."],
   UpdateReceived: (event) => ["Update ", said(event.name, { strong: true }), " was asked for",
     ...carrying(event.value), "."],
   UpdateCompleted: (event, { history }) => event.error === undefined
@@ -33,17 +55,20 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
       : event.taken === undefined ? ["The code began to wait for signal ", said(event.name, { strong: true })]
       : ["The code took signal ", said(event.name, { strong: true }), ", which had come before (",
         said(`event ${event.taken}`, { seq: event.taken }), ")"]),
-    ...because(history, event.by), ".", event.description === undefined ? "" : ` ${dot(event.description)}`],
+    ...because(history, event.by), ".", event.description === undefined ? "" : ` ${dot(event.description)}`,
+    ...fate(history.call(event.key), CAME[event.kind])],
   WaitClosed: (event, { history }) => event.met
     ? ["The condition held", ...because(history, event.by), "."]
     : [callName(history.call(event.key), event.key), " was waited for no longer", reason(event.reason)],
   SignalSent: (event, { history }) => ["The code sent signal ", said(event.name, { strong: true }), " to run ",
     shortId(event.to), ...carrying(event.value), ...because(history, event.by), "."],
   ChildStarted: (event, { history }) => ["The code started ", said(event.workflow, { strong: true }), " as child run ",
-    shortId(event.childId), ...carrying(event.input), ...because(history, event.by), "."],
+    shortId(event.childId), ...carrying(event.input), ...because(history, event.by), ".",
+    ...fate(history.call(event.key), { open: " It is under way.", met: "It completed" })],
   ChildCompleted: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " completed",
-    ...carrying(event.result), "."],
-  ChildFailed: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " failed: ",
+    after(history.call(event.key), event.at), ...carrying(event.result), "."],
+  ChildFailed: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " failed",
+    after(history.call(event.key), event.at), ": ",
     dot(errorLine(event.error))],
   ChildCancelled: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " was cancelled",
     reason(event.reason)],
@@ -61,7 +86,11 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
   RunContinued: (event, { history }) => ["The run ", said("continued", { strong: true }), " as run ",
     shortId(event.nextId), ` after ${duration(event.at - history.startAt)}`, ...carrying(event.input), "."],
   RunPaused: (event) => [by(event.who), " ", said("paused", { strong: true }), " the run."],
-  RunUnpaused: (event) => [by(event.who), " let the run go on."],
+  RunUnpaused: (event, { history }) => {
+    const pause = history.pauses.findLast((one) => one.endSeq === event.seq);
+    return [by(event.who), " let the run go on", pause === undefined ? "."
+      : `; it had been paused for ${duration(event.at - pause.at)}.`];
+  },
   RunForked: (event) => [by(event.who), event.why === "retry" ? " retried" : " forked", " run ", shortId(event.from),
     " after its ", said(`event ${event.seqs}`, { seq: event.seqs }), event.edited === undefined ? "."
       : `, with other results of ${event.edited.join(", ")}.`],

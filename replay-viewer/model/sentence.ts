@@ -58,7 +58,7 @@ function fate(call: Call): SaidList {
     case "running": return [` It is running, ${attemptOf(call, call.tries.at(-1)?.attempt ?? 1)}.`];
     case "retrying": return [" It waits for its next attempt."];
     case "interrupted": return [" Its worker was lost; it waits for another."];
-    default: return tries === 0 ? [" It has not begun yet."] : [];
+    default: return tries === 0 && call.kind === "task" ? [" It has not begun yet."] : [];
   }
 }
 
@@ -104,6 +104,7 @@ function takeover(event: Of<"RunClaimed">, history: History): SaidList {
     return [" took the run over, ", gone, " after the last sign of ", workerName(before.worker), "; it is replayed and "
       + "goes on where it was."];
   }
+  if (before.end === "left") return [" took the fork, ", gone, " after the shared history ends."];
   if (before.end === "parked") return [" took the run, which had been parked for ", gone, "."];
   return [" took the run again after ", gone, " in which nobody needed to hold it."];
 }
@@ -118,8 +119,10 @@ function interrupted(history: History, seq: number): readonly string[] {
 function balance(history: History): string {
   const tasks = history.calls.filter((call) => call.kind === "task");
   const failed = tasks.reduce((n, call) => n + call.tries.filter((one) => one.outcome === "failed").length, 0);
-  const holds = history.holds.length - 1;
-  return `${count(tasks.length, "task")}${failed > 0 ? `, ${count(failed, "failed attempt")}` : ""}`
+  const children = history.calls.filter((call) => call.kind === "child").length;
+  const began = history.forked?.seq ?? 0, holds = history.holds.filter((hold) => hold.seq > began).length - 1;
+  return `${count(tasks.length, "task")}${children > 0 ? `, ${count(children, "child run")}` : ""}`
+    + (failed > 0 ? `, ${count(failed, "failed attempt")}` : "")
     + (holds > 0 ? `, taken over ${times(holds)}` : "");
 }
 

@@ -1,12 +1,14 @@
 /** The state of a run as a shown tree, and what changed in it between two events. */
 import type { RunView } from "../../engine/core/fold.ts";
-import type { AttemptView, TaskView, TimerView } from "../../engine/core/view.ts";
+import type { AttemptView, ChildView, ShownView, SignalView, TaskView, TimerView, UpdateView,
+  WaitView } from "../../engine/core/view.ts";
 import { type Cursor, touched } from "./cursor.ts";
 import { shownError, shownPayload } from "./payload.ts";
 import { branch, lazily, leaf, placed, record, text, type Part, type Shown } from "./shown.ts";
 
-/** The state as a tree. It reads the view when a part is opened: read it before the cursor moves. */
-export function shownState(view: RunView): Shown {
+/** The state as a tree; `all`: what there is nothing of is shown as empty. It reads the view when a part is
+ *  opened: read it before the cursor moves. */
+export function shownState(view: RunView, all = false): Shown {
   return record({
     state: text(view.state), workflow: text(view.workflow), name: text(view.name), worker: maybeText(view.worker),
     epoch: leaf("number", String(view.epoch)), input: view.input && shownPayload(view.input),
@@ -18,9 +20,53 @@ export function shownState(view: RunView): Shown {
     codeVersion: maybeText(view.codeVersion),
     tasks: keyed(view.tasks, shownTask), timers: keyed(view.timers, shownTimer),
     values: keyed(view.values, (value) => shownPayload(value)),
+    ...said(view, all),
     notes: branch("array", "", view.notes.length, () => view.notes.map((note, i) => placed(i,
       record({ seq: leaf("number", String(note.seq)), code: text(note.code), message: text(note.message) })))),
   });
+}
+
+/** What a run says to others and to people. */
+function said(view: RunView, all: boolean): { readonly [part: string]: Shown | undefined } {
+  const used = <K extends string | number, V>(map: ReadonlyMap<K, V>, shown: (value: V) => Shown): Shown | undefined =>
+    map.size === 0 && !all ? undefined : branch("object", "", map.size, () => Array.from(map, ([key, value]): Part =>
+      lazily(String(key), () => shown(value))));
+  return { waits: used(view.waits, shownWait), children: used(view.children, shownChild),
+    signals: used(view.signals, shownSignal), updates: used(view.updates, shownUpdate),
+    shown: used(view.shown, shownPublished),
+    streams: used(view.streams, (items) => branch("array", "", items.length, () =>
+      items.map((one, i) => placed(i, shownPayload(one.value))))),
+    patches: view.patches.size === 0 && !all ? undefined : branch("set", `Set(${view.patches.size})`,
+      view.patches.size, () => [...view.patches].map((id, i) => placed(i, text(id)))),
+    continuedAs: maybeText(view.continuedAs),
+    forkedFrom: view.forkedFrom && record({ run: text(view.forkedFrom.run),
+      seqs: leaf("number", String(view.forkedFrom.seqs)) }) };
+}
+function shownWait(wait: WaitView): Shown {
+  return record({ state: text(wait.state), kind: text(wait.kind), name: text(wait.name),
+    openedAt: instant(wait.openedAt), endedAt: maybeInstant(wait.endedAt),
+    value: wait.value && shownPayload(wait.value), until: maybeInstant(wait.until),
+    description: maybeText(wait.description),
+    schema: wait.schema && shownPayload(wait.schema), by: leaf("number", String(wait.by)),
+    site: maybeText(wait.site) });
+}
+function shownChild(child: ChildView): Shown {
+  return record({ state: text(child.state), childId: text(child.childId), workflow: text(child.workflow),
+    input: child.input && shownPayload(child.input), result: child.result && shownPayload(child.result),
+    error: child.error && shownError(child.error), onClose: text(child.onClose), startedAt: instant(child.startedAt),
+    endedAt: maybeInstant(child.endedAt), by: leaf("number", String(child.by)), site: maybeText(child.site) });
+}
+function shownSignal(signal: SignalView): Shown {
+  return record({ name: text(signal.name), value: signal.value && shownPayload(signal.value),
+    unread: leaf("boolean", String(signal.unread)) });
+}
+function shownUpdate(update: UpdateView): Shown {
+  return record({ state: text(update.state), name: text(update.name), input: update.input && shownPayload(update.input),
+    result: update.result && shownPayload(update.result), error: update.error && shownError(update.error),
+    receivedAt: instant(update.receivedAt) });
+}
+function shownPublished(one: ShownView): Shown {
+  return record({ value: one.value && shownPayload(one.value), at: instant(one.at) });
 }
 
 function keyed<V>(map: ReadonlyMap<string, V>, shown: (value: V) => Shown): Shown {
@@ -31,6 +77,8 @@ function shownTask(task: TaskView): Shown {
     result: task.result && shownPayload(task.result), error: task.error && shownError(task.error),
     attempts: branch("array", "", task.attempts.length, () =>
       task.attempts.map((one, i) => placed(i, shownAttempt(one)))),
+    queued: task.queued && record({ limit: text(task.queued.limit), since: instant(task.queued.since),
+      dueAt: maybeInstant(task.queued.dueAt) }),
     retries: leaf("number", String(task.retries)), scheduledAt: instant(task.scheduledAt),
     endedAt: maybeInstant(task.endedAt), retryAt: maybeInstant(task.retryAt), by: leaf("number", String(task.by)),
     site: maybeText(task.site) });
@@ -89,9 +137,9 @@ function compare(before: Shown, after: Shown, path: string, found: Difference[])
 
 /** What changed in the state after event `a` up to event `b`; a > b shows the way back. */
 export function changesBetween(cursor: Cursor, a: number, b: number): Difference[] {
-  const keys = touched(cursor.history.events, Math.min(a, b), Math.max(a, b));
+  const keys = touched(cursor.history, Math.min(a, b), Math.max(a, b));
   const before = cursor.copy(a, keys), after = cursor.copy(b, keys);
-  return differences(shownState(before), shownState(after));
+  return differences(shownState(before, true), shownState(after, true));
 }
 
 /** The next event from `seq` on (or back, with step -1) at which the state at `path` changes. */

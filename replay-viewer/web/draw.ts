@@ -46,6 +46,10 @@ export function drawSegment(g: CanvasRenderingContext2D, colours: Colours, lens:
   const left = Math.max(-4, x0), right = Math.min(lens.width + 4, x1);
   switch (segment.kind) {
     case "try": drawTry(g, colours, segment, look, left, Math.max(right, left + 2)); return;
+    case "child": drawTry(g, colours, segment, look, left, Math.max(right, left + 2)); return;
+    case "limited": drawHatch(g, colours["wait-bar"], look.y, left, right); return;
+    case "wait": drawWave(g, segment.outcome === "open" ? colours.wait : segment.shared ? colours.faint : colours.soft,
+      look.y, left, Math.max(right, left + 2)); return;
     case "queued": drawHatch(g, colours.hatch, look.y, left, right); return;
     case "backoff": drawDashes(g, colours.faint, look.y, left, right, [4, 3]); return;
     case "gone": drawDashes(g, colours.wait, look.y, left, right, [8, 5]); return;
@@ -62,6 +66,13 @@ function drawTry(g: CanvasRenderingContext2D, colours: Colours, segment: Segment
   right: number): void {
   const height = look.thin ? 8 : BAR, top = look.y - height / 2, width = right - left;
   const colour = barColour(colours, segment.outcome);
+  if (segment.shared) {
+    g.strokeStyle = colour;
+    g.lineWidth = 1.5;
+    box(g, left + 0.75, top + 0.75, Math.max(1, width - 1.5), height - 1.5, width > 5 ? 3 : 0);
+    g.stroke();
+    return;
+  }
   g.fillStyle = colour;
   if (segment.outcome === "open" && width > 12) {
     const fade = g.createLinearGradient(right - Math.min(40, width), 0, right, 0);
@@ -91,6 +102,20 @@ function drawHatch(g: CanvasRenderingContext2D, colour: string, y: number, left:
   if (right - left < 1) return;
   g.fillStyle = hatch(g, colour);
   g.fillRect(left, y - 4, right - left, 8);
+}
+/** A wave: something has to come from outside. */
+function drawWave(g: CanvasRenderingContext2D, colour: string, y: number, left: number, right: number): void {
+  const LONG = 10, HIGH = 3;
+  g.strokeStyle = colour;
+  g.lineWidth = 1.5;
+  g.beginPath();
+  g.moveTo(left, y);
+  for (let x = left; x < right; x += LONG / 2) {
+    const up = Math.round((x - left) / (LONG / 2)) % 2 === 0 ? -HIGH : HIGH;
+    g.quadraticCurveTo(Math.min(right, x + LONG / 4), y + up, Math.min(right, x + LONG / 2), y);
+  }
+  g.stroke();
+  drawTick(g, colour, right, y, 4);
 }
 function drawDashes(g: CanvasRenderingContext2D, colour: string, y: number, left: number, right: number,
   dashes: number[]): void {

@@ -31,7 +31,8 @@ export function GraphView({ run }: { run: Session }): JSX.Element {
     {graph.byName && <p class="faint graph-note">So many calls that all of a name are one node.</p>}
     <div class="graph-all" style={{ width: `${width}px`, height: `${height}px` }}>
       <svg width={width} height={height} aria-hidden="true">{graph.edges.map((edge) =>
-        <path key={`${edge.from}>${edge.to}`} class={edge.critical ? "edge bold" : "edge"} d={wayOf(graph, edge)} />)}
+        <path key={`${edge.from}>${edge.to}`} d={wayOf(graph, edge)}
+          class={`edge${edge.critical ? " bold" : ""}${edge.data ? " data" : ""}`} />)}
       </svg>
       <ul>{graph.nodes.map((node) => <Box key={node.id} run={run} node={node} focused={node === focused}
         critical={node.calls.some((one) => run.criticalKeys.value.has(one.key))} />)}</ul>

@@ -39,6 +39,9 @@ const CALL: { readonly [S in CallState]: Look } = {
   sleeping: { icon: "sleep", tone: "run", word: "sleeping" },
   fired: { icon: "sleep", tone: "off", word: "over" },
   recorded: { icon: "mark", tone: "plain", word: "recorded" },
+  waiting: { icon: "signal", tone: "wait", word: "waiting" },
+  met: { icon: "ok", tone: "ok", word: "came" },
+  closed: { icon: "off", tone: "off", word: "given up" },
 };
 /** The look of a call. */
 export function callLook(state: CallState): Look { return CALL[state] }

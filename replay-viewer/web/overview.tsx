@@ -1,10 +1,10 @@
 /** The strip above everything: the whole run at a glance. Drag to zoom, click to go there. */
 import { computed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { Call } from "../model/calls.ts";
+import { isTimeout, type Call } from "../model/calls.ts";
 import { density } from "../model/density.ts";
 import { duration } from "../model/format.ts";
-import { bandsOf, packLanes } from "../model/timeline.ts";
+import { bandsOf, packLanes, segmentsOf } from "../model/timeline.ts";
 import { usePainter, type Paint } from "./canvas.ts";
 import { barColour, drawDensity, drawFolds, px, type Lens } from "./draw.ts";
 import { session, type Session } from "./session.ts";
@@ -58,10 +58,11 @@ function paintRun({ g, width, height, colours }: Paint, run: Session): void {
   drawFolds(g, colours, lens, height);
   for (const band of bandsOf(history, until)) {
     const x0 = px(lens, band.from), x1 = px(lens, band.to);
-    g.fillStyle = band.kind === "held" ? colours.line : band.kind === "lost" ? colours["bad-bar"] : colours["wait-bar"];
+    g.fillStyle = band.kind === "held" ? colours.line : band.kind === "lost" ? colours["bad-bar"]
+      : band.kind === "paused" ? colours["off-bar"] : colours["wait-bar"];
     if (band.kind !== "waiting") g.fillRect(x0, height - 2.5, Math.max(1, x1 - x0), 2.5);
   }
-  const calls = history.calls.filter((call) => call.kind !== "value" && call.name !== "timeout");
+  const calls = history.calls.filter((call) => call.kind !== "value" && !isTimeout(call));
   const packed = packLanes(calls, until, MOST_LANES);
   if (packed === undefined) {
     drawDensity(g, colours, density(calls, Math.ceil(width), (at) => px(lens, at), until), height - 4, height - 10);
@@ -74,9 +75,14 @@ function paintLanes({ g, height, colours }: Paint, calls: readonly Call[], packe
   const bar = Math.min(6, Math.max(1.5, lane - 1.5));
   for (const [i, call] of calls.entries()) {
     const y = TOP + (packed.lanes[i] ?? 0) * lane;
-    if (call.kind === "timer") {
-      g.fillStyle = colours["off-bar"];
+    if (call.kind === "timer" || call.kind === "wait") {
+      g.fillStyle = call.kind === "wait" && call.endSeq === undefined ? colours["wait-bar"] : colours["off-bar"];
       g.fillRect(px(lens, call.at), y + bar / 2 - 0.5, px(lens, call.endAt ?? until) - px(lens, call.at), 1);
+    }
+    if (call.kind === "child") for (const one of segmentsOf(call, until)) {
+      const x0 = px(lens, one.from);
+      g.fillStyle = barColour(colours, one.outcome);
+      g.fillRect(x0, y, Math.max(1.25, px(lens, one.to) - x0), bar);
     }
     for (const one of call.tries) {
       const x0 = px(lens, one.at);

@@ -15,7 +15,6 @@ import { address, change, param } from "./place.ts";
 import { embedded, recorded } from "./recorded.tsx";
 import { actionsOf } from "./run-actions.ts";
 import { runKeyMap } from "./run-keys.ts";
-import { SentenceBar } from "./sentence-bar.tsx";
 import { Session, session } from "./session.ts";
 import { Timeline } from "./timeline.tsx";
 import { Hints, SchemeButton, Top } from "./top.tsx";
@@ -24,6 +23,7 @@ import { sheetOpen, view, VIEWS, type View } from "./view.ts";
 import { useKeys } from "./keys.ts";
 
 const EventList = later(async () => (await import("./event-list.tsx")).EventList);
+const SentenceBar = later(async () => (await import("./sentence-bar.tsx")).SentenceBar);
 const GraphView = later(async () => (await import("./graph-view.tsx")).GraphView);
 
 /** The page of a run. */
@@ -49,7 +49,7 @@ export function RunPage({ id, recording }: { id: string; recording: Recording | 
       <section class="left" aria-label="The run">
         <ViewTabs run={run} />
         <Drawing run={run} />
-        <SentenceBar run={run} />
+        <div class="sentence-place"><SentenceBar run={run} /></div>
       </section>
       <Inspector run={run} />
     </div>
@@ -82,6 +82,8 @@ function Head({ run }: { run: Session }): JSX.Element {
       : <a class="brand" href={address("/runs")} aria-label="All runs" onClick={() => { recorded.value = undefined }}>
         <Icon name="again" size={17} /><span class="crumb">Runs</span></a>}
     <Icon name="right" size={11} class="faint" />
+    {row.parentId !== null && !embedded && <><a class="crumb" href={address(`/runs/${row.parentId}`)}>parent run</a>
+      <Icon name="right" size={11} class="faint" /></>}
     <h1 class="cut">{row.name}</h1>
     <span class="faint cut workflow">{row.workflow}</span>
     <State look={runLook(row)} />
@@ -89,6 +91,9 @@ function Head({ run }: { run: Session }): JSX.Element {
       <span>{count(history.head, "event")}</span>
       <span class="code" title={`code version ${row.codeVersion}`}>{shortId(row.codeVersion)}</span>
       {row.tags.map((tag) => <span class="tag" key={tag}>{tag}</span>)}
+      {history.forked !== undefined && !embedded && <a class="mark"
+        href={address(`/runs/${history.forked.from}/vs/${run.id}`)}>{history.forked.why} of {shortId(
+          history.forked.from)}</a>}
       {run.recorded && <span class="mark">recording</span>}</span>
     <span class="grow" />
     {!over && <span class="waits cut" title="What the run waits for">{row.owner !== null && !row.ownerAlive

@@ -10,6 +10,7 @@ import { EventLink } from "./event-link.tsx";
 import { JsonTree } from "./json-tree.tsx";
 import { callLook, eventLook, inWords, State } from "./looks.tsx";
 import { address, place } from "./place.ts";
+import { embedded } from "./recorded.tsx";
 import type { Session } from "./session.ts";
 import { focusOn } from "./view.ts";
 
@@ -41,17 +42,40 @@ export function Fact({ word, children }: { word: string; children: ComponentChil
   return <div class="fact"><dt>{word}</dt><dd>{children}</dd></div>;
 }
 
+const KINDS: { readonly [K in Call["kind"]]: string } = { task: "Task", timer: "Timer", value: "Value",
+  wait: "Wait", child: "Child" };
+const AWAITED = { signal: "a signal", form: "an answer from a person", condition: "a condition" } as const;
+
+/** A link to another run; a recording has no other. */
+export function RunLink({ id }: { id: string }): JSX.Element {
+  return embedded ? <code>{id}</code> : <a class="code" href={address(`/runs/${id}`)}>{id}</a>;
+}
+function WaitFacts({ run, call }: { run: Session; call: Call }): JSX.Element | null {
+  const { wait } = call;
+  if (wait === undefined) return null;
+  return <>
+    <Fact word="Waits for">{AWAITED[wait.kind]}{wait.taken !== undefined && <>, which <EventLink seq={wait.taken}>had
+      come before</EventLink></>}</Fact>
+    {wait.description !== undefined && <Fact word="Asks">{wait.description}</Fact>}
+    {wait.until !== undefined && <Fact word="Until">{offset(wait.until - run.history.startAt)}</Fact>}
+  </>;
+}
+
 function CallFacts({ run, call, event }: { run: Session; call: Call; event: Event }): JSX.Element {
   const { history } = run, began = call.tries[0]?.at, unusual = timesUsual(history, call);
   const all = call.endAt === undefined ? run.until.value - call.at : call.endAt - call.at;
-  return <section><h2>{call.kind === "timer" ? "Timer" : call.kind === "value" ? "Value"
-    : "Task"} <b>{titleOf(call)}</b>
-    <State look={callLook(call.state)} small /></h2>
+  return <section><h2>{KINDS[call.kind]} <b>{titleOf(call)}</b>
+    <State look={callLook(call.state)} small />{call.shared && <span class="mark">shared</span>}</h2>
     <dl class="facts">
+      {call.childId !== undefined && <Fact word="Child run"><RunLink id={call.childId} /></Fact>}
+      {call.wait !== undefined && <WaitFacts run={run} call={call} />}
       <Fact word="Called"><EventLink seq={call.seq}>{offset(call.at - history.startAt)}</EventLink>
         {call.by > 0 && <> by <EventLink seq={call.by} /></>}
         {call.site !== undefined && <> at <SiteLink site={call.site} /></>}</Fact>
       {began !== undefined && began - call.at >= 1 && <Fact word="Waited to begin">{duration(began - call.at)}</Fact>}
+      {call.queues.map((queue) => <Fact key={queue.seq} word="Limit">
+        <EventLink seq={queue.seq}>{queue.limit}</EventLink>
+        {call.allowed > 1 && <> before attempt {queue.attempt}</>}</Fact>)}
       {call.dueAt !== undefined && <Fact word="Due">{offset(call.dueAt - history.startAt)}, for {duration(
         call.dueAt - call.at)}</Fact>}
       {call.kind !== "value" && <Fact word={call.endSeq === undefined ? "So far" : "In all"}>{duration(all)}
@@ -75,7 +99,8 @@ function RunFacts({ run, event }: { run: Session; event: Event }): JSX.Element {
       && <> {event.hint}</>}</p>}
     <dl class="facts">{facts.map(([name, value]) => <Fact key={name} word={inWords(name).replace(/^./, (first) =>
       first.toUpperCase())}>{name === "by" ? <EventLink seq={Number(value)} /> : name === "site"
-        ? <SiteLink site={String(value)} /> : name.endsWith("Ms") ? duration(Number(value)) : <span class={
+        ? <SiteLink site={String(value)} /> : /^(from|to|nextId|childId)$/.test(name) ? <RunLink id={String(value)} />
+          : name.endsWith("Ms") ? duration(Number(value)) : <span class={
           /worker|Version|key|file|code/i.test(name) ? "code" : ""}>{String(value)}</span>}</Fact>)}</dl></section>;
 }
 
@@ -97,18 +122,22 @@ function Attempts({ run, call, event }: { run: Session; call: Call; event: Event
     })}</ol></section>;
 }
 function tryLook(one: Try): ReturnType<typeof callLook> {
+  if (one.outcome === "left") return { icon: "fork", tone: "off", word: "left behind" };
   return one.outcome === "lost" ? { icon: "note", tone: "wait", word: "lost" } : callLook(one.outcome);
 }
 
 function Values({ run, event, call }: { run: Session; event: Event; call: Call | undefined }): JSX.Element {
-  const started = event.type === "RunStarted" ? event.input : undefined;
+  const started = event.type === "RunStarted" || event.type === "RunContinued" ? event.input : undefined;
   const result = call?.result ?? (event.type === "RunCompleted" ? event.result : undefined);
+  const sent = call === undefined && "value" in event ? event.value : undefined;
   const error = "error" in event ? event.error : call?.error;
   return <>
     {error !== undefined && <ErrorPart error={error} />}
     {call?.input !== undefined && <ValuePart id="input" title="Arguments" base="input" payload={call.input} />}
     {started !== undefined && <ValuePart id="input" title="Input" base="input" payload={started} />}
-    {result !== undefined && <ValuePart id="result" title={call?.kind === "value" ? "Value" : "Result"} base="result"
+    {sent !== undefined && <ValuePart id="sent" title="Value" base="value" payload={sent} />}
+    {result !== undefined && <ValuePart id="result" title={call?.kind === "value" ? "Value" : call?.kind === "wait"
+      ? "What came" : "Result"} base="result"
       payload={result} />}
     {result === undefined && call?.state === "completed" && <section><h2>Result</h2><p class="faint value-line">
       undefined</p></section>}

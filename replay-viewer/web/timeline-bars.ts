@@ -88,6 +88,7 @@ function focusRow(run: Session, at: number, y: number): void {
 
 /** Pixels beside a bar that still count as on it. */
 const NEAR = 3;
+const ON_TOP: ReadonlySet<Segment["kind"]> = new Set(["try", "child"]);
 function segmentAt(run: Session, lens: Lens, x: number, y: number): Segment | undefined {
   const row = run.rows.peek()[Math.floor(y / ROW)];
   let best: Segment | undefined, far = NEAR + 1;
@@ -95,10 +96,17 @@ function segmentAt(run: Session, lens: Lens, x: number, y: number): Segment | un
     for (const segment of segmentsOf(call, run.until.peek())) {
       const x0 = px(lens, segment.from), x1 = px(lens, segment.to);
       const away = x < x0 ? x0 - x : x > x1 ? x - x1 : 0;
-      if (away < far || away === far && segment.kind === "try") { best = segment; far = away }
+      if (away < far || away === far && ON_TOP.has(segment.kind)) { best = segment; far = away }
     }
   }
   return best;
+}
+
+function waitText({ call, outcome }: Segment): string {
+  const what = call.wait?.kind === "signal" ? `signal ${call.name}` : call.wait?.kind === "form"
+    ? `an answer to ${titleOf(call)}` : "a condition";
+  return outcome === "open" ? `waiting for ${what}` : outcome === "completed" ? `waited for ${what}`
+    : `gave up waiting for ${what}`;
 }
 
 function segmentText(segment: Segment, run: Session): string {
@@ -117,6 +125,10 @@ function segmentText(segment: Segment, run: Session): string {
     case "gone": return `${title}: its worker was lost, nobody had it for ${long} · ${at}`;
     case "sleep": return `${title}: ${long} · ${at}`;
     case "limit": return `time limit: ${segment.outcome === "cancelled" ? "lifted" : "ran out"} after ${long} · ${at}`;
+    case "limited": return `${title}: waited ${long} for limit ${segment.limit ?? ""} · ${at}`;
+    case "wait": return `${waitText(segment)} for ${long} · ${at}`;
+    case "child": return `child ${title}: ${segment.outcome === "open" ? "under way for"
+      : `${segment.outcome} after`} ${long} · ${at}`;
     case "mark": return `${title} recorded · ${at}`;
   }
 }
@@ -129,17 +141,18 @@ function paintBars({ g, width, height, colours }: Paint, run: Session, first: nu
     if (band.kind === "held") continue;
     const x0 = px(lens, band.from), x1 = Math.max(px(lens, band.to), x0 + 1);
     if (band.kind === "waiting") continue;
-    g.fillStyle = band.kind === "lost" ? colours["bad-bar"] : colours["wait-bar"];
+    const colour = band.kind === "lost" ? "bad" : band.kind === "paused" ? "off" : "wait";
+    g.fillStyle = colours[`${colour}-bar`];
     g.globalAlpha = 0.09;
     g.fillRect(x0, 0, x1 - x0, height);
     g.globalAlpha = 0.55;
     g.fillRect(x0 - 0.5, 0, 1.5, height);
     g.globalAlpha = 1;
     if (x1 - x0 < 110) continue;
-    g.fillStyle = band.kind === "lost" ? colours.bad : colours.wait;
+    g.fillStyle = colours[colour];
     g.font = "11px ui-sans-serif, system-ui, sans-serif";
     g.textBaseline = "alphabetic";
-    g.fillText(`${band.kind === "lost" ? "worker lost" : "parked"} · ${duration(band.to - band.from)}`,
+    g.fillText(`${BAND[band.kind]} · ${duration(band.to - band.from)}`,
       Math.max(x0, 0) + 7, height - 9);
   }
   for (let i = first; i < last; i++) {
@@ -154,6 +167,8 @@ function paintBars({ g, width, height, colours }: Paint, run: Session, first: nu
     } else paintMany(g, colours, lens, row.calls, until, y);
   }
 }
+
+const BAND = { lost: "worker lost", parked: "parked", paused: "paused" } as const;
 
 function paintCall(g: CanvasRenderingContext2D, colours: Paint["colours"], lens: Lens, call: Call, until: number,
   y: number, bold: boolean): void {
@@ -176,7 +191,7 @@ function paintMany(g: CanvasRenderingContext2D, colours: Paint["colours"], lens:
   g.globalAlpha = 0.8;
   for (const call of seen) {
     for (const segment of segmentsOf(call, until)) {
-      if (segment.kind === "try" || segment.kind === "sleep") drawSegment(g, colours, lens, segment,
+      if (["try", "sleep", "wait", "child"].includes(segment.kind)) drawSegment(g, colours, lens, segment,
         { y, numbered: false, thin: true });
     }
   }

@@ -176,7 +176,7 @@ function RowLine({ run, row, index, focused, words }: { run: Session; row: Row; 
 
 /** The state to show for several: the worst that is there. */
 function rowState(calls: readonly Call[]): Call["state"] {
-  for (const state of ["failed", "interrupted", "running", "retrying", "scheduled", "sleeping"] as const) {
+  for (const state of ["failed", "interrupted", "running", "waiting", "retrying", "scheduled", "sleeping"] as const) {
     if (calls.some((call) => call.state === state)) return state;
   }
   return calls.at(-1)?.state ?? "completed";

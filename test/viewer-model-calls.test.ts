@@ -1,0 +1,160 @@
+/** The window's model of what runs say to one another and to people: waits, children, limits, pauses, forks. */
+import { describe, expect, test } from "vitest";
+import type { Draft, Event } from "../engine/core/events.ts";
+import { tellingArguments } from "../replay-viewer/model/arguments.ts";
+import { causesOf } from "../replay-viewer/model/cause.ts";
+import { criticalPath } from "../replay-viewer/model/critical.ts";
+import { Cursor } from "../replay-viewer/model/cursor.ts";
+import { graphOf } from "../replay-viewer/model/graph.ts";
+import { historyOf, type History } from "../replay-viewer/model/history.ts";
+import { forkPlan, waitsFor } from "../replay-viewer/model/plan.ts";
+import { foldedGaps, idleStretches } from "../replay-viewer/model/scale.ts";
+import { Search } from "../replay-viewer/model/search.ts";
+import { sentenceText } from "../replay-viewer/model/sentence.ts";
+import { changesBetween } from "../replay-viewer/model/state.ts";
+import { bandsOf, segmentsOf } from "../replay-viewer/model/timeline.ts";
+import { eventsOf } from "./viewer-histories.ts";
+
+const S = 1000, H = 3600 * S;
+const started: Draft = { type: "RunStarted", at: 0, workflow: "order", name: "fluffy-dodo", seed: "s", engineFlags: 1 };
+const claimed: Draft = { type: "RunClaimed", at: 0, epoch: 1, worker: "w-1" };
+
+/** A signal that came early, one that came late, a form, a child, and a task that had to wait for a limit. */
+const order: readonly Event[] = eventsOf([
+  started, claimed,
+  { type: "SignalReceived", at: 1 * S, n: 1, name: "address", value: { p: "Main St" } },
+  { type: "WaitOpened", at: 1 * S, key: "wait:address#0", kind: "signal", name: "address", by: 3, taken: 3 },
+  { type: "WaitOpened", at: 1 * S, key: "wait:paid#0", kind: "signal", name: "paid", by: 3 },
+  { type: "WaitOpened", at: 1 * S, key: "wait:paid#1", kind: "signal", name: "paid", by: 3 },
+  { type: "SignalReceived", at: 3 * S, n: 2, name: "paid", value: { p: 12 } },
+  { type: "ChildStarted", at: 3 * S, key: "child:pack#0", by: 7, childId: "01J1", workflow: "pack", inputHash: "h",
+    input: { p: { boxes: 2 } }, onClose: "cancel" },
+  { type: "ChildCompleted", at: 5 * S, n: 3, key: "child:pack#0", result: { p: "packed" } },
+  { type: "WaitOpened", at: 5 * S, key: "wait:approve#0", kind: "form", name: "approve", by: 9 },
+  { type: "WaitAnswered", at: 8 * S, n: 4, key: "wait:approve#0", value: { p: true }, who: "ada" },
+  { type: "TaskScheduled", at: 8 * S, key: "task:ship#0", name: "ship", inputHash: "h", by: 11 },
+  { type: "AttemptQueued", at: 9 * S, key: "task:ship#0", attempt: 1, limit: "trucks" },
+  { type: "AttemptStarted", at: 12 * S, key: "task:ship#0", attempt: 1 },
+  { type: "TaskCompleted", at: 13 * S, key: "task:ship#0", attempt: 1 },
+  { type: "RunCompleted", at: 13 * S, key: "run:end", by: 15 },
+]);
+const kinds = (history: History, key: string, now = 0): readonly string[] => {
+  const call = history.call(key);
+  return call === undefined ? [] : segmentsOf(call, now).map(({ kind, outcome, from, to, shared }) =>
+    `${kind} ${outcome} ${from / S}-${to / S}${shared ? " shared" : ""}`);
+};
+
+describe("a wait", () => {
+  const history = historyOf(order);
+  test("is a call; the oldest of a name gets the signal, which then belongs to it", () => {
+    expect(kinds(history, "wait:paid#0")).toEqual(["wait completed 1-3"]);
+    expect(kinds(history, "wait:paid#1", 13 * S)).toEqual(["wait open 1-13"]);
+    expect(kinds(history, "wait:address#0")).toEqual(["wait completed 1-1"]);
+    expect(history.seqsOf("wait:paid#0")).toEqual([5, 7]);
+    expect(["wait:paid#0", "wait:address#0", "wait:approve#0"].map((key) => {
+      const call = history.call(key);
+      return call && tellingArguments(call, undefined);
+    })).toEqual(["12", "\"Main St\"", "true"]);
+  });
+
+  test("is on the path and among the causes of what came after it", () => {
+    expect(criticalPath(history).map((link) => link.call.key)).toEqual(
+      ["wait:paid#0", "child:pack#0", "wait:approve#0", "task:ship#0"]);
+    expect(causesOf(history, 12)).toEqual([3, 5, 7, 8, 9, 10, 11, 12]);
+  });
+
+  test("brings a value to what follows: an edge of data", () => {
+    expect(graphOf(history, new Set()).edges.filter((edge) => edge.data).map(({ from, to }) => `${from} > ${to}`))
+      .toEqual(["wait:paid#0 > child:pack#0", "child:pack#0 > wait:approve#0", "wait:approve#0 > task:ship#0"]);
+  });
+
+  test("is said with what came of it", () => {
+    const says = (seq: number): string => sentenceText({ history }, seq);
+    expect(says(3)).toBe("Signal address came with \"Main St\", and was kept: nothing waited for it.");
+    expect(says(5)).toBe("The code began to wait for signal paid when signal address came (event 3). "
+      + "It came 2 s later (event 7).");
+    expect(says(7)).toBe("Signal paid came with 12; it had been waited for 2 s.");
+    expect(says(11)).toBe("ada answered approve after 3 s with true.");
+    expect(says(9)).toBe("Child pack completed after 2 s with \"packed\".");
+    expect(says(16)).toBe("The run completed after 13 s: 1 task, 1 child run.");
+  });
+
+  test("is told of a run that waits now", () => {
+    const until = (seq: number): string => waitsFor(historyOf(order.slice(0, seq)), 6 * S);
+    expect([until(5), until(10), until(13)]).toEqual(["waits for signal paid",
+      "waits for signal paid and waits for somebody to answer approve",
+      "waits for signal paid and waits for limit trucks"]);
+  });
+
+  test("changes the state where it begins and where its message comes", () => {
+    const changes = (seq: number): readonly string[] => changesBetween(new Cursor(history), seq - 1, seq)
+      .map((one) => one.path).filter((path) => !/^\.(head|mailRead)$/.test(path));
+    expect(changes(7)).toEqual([".waits[\"wait:paid#0\"].state", ".waits[\"wait:paid#0\"].endedAt",
+      ".waits[\"wait:paid#0\"].value", ".signals[\"7\"]"]);
+    expect(changes(9)).toEqual([".children[\"child:pack#0\"].state", ".children[\"child:pack#0\"].result",
+      ".children[\"child:pack#0\"].endedAt"]);
+  });
+});
+
+describe("a limit, a child and a pause", () => {
+  const history = historyOf(order);
+  test("show why a call has not begun", () => {
+    expect(kinds(history, "task:ship#0")).toEqual(["queued open 8-9", "limited open 9-12", "try completed 12-13"]);
+  });
+
+  test("count as work while a child runs, and as idle while a person is waited for", () => {
+    expect(idleStretches(history, 13 * S).some((gap) => gap.from < 5 * S && gap.to > 3 * S)).toBe(false);
+    const asks = historyOf(eventsOf([started, claimed,
+      { type: "TaskScheduled", at: 0, key: "task:a#0", name: "a", inputHash: "h", by: 1 },
+      { type: "AttemptStarted", at: 0, key: "task:a#0", attempt: 1 },
+      { type: "TaskCompleted", at: S, key: "task:a#0", attempt: 1 },
+      { type: "WaitOpened", at: S, key: "wait:approve#0", kind: "form", name: "approve", by: 5 },
+      { type: "WaitAnswered", at: 5 * H, n: 1, key: "wait:approve#0" },
+      { type: "RunCompleted", at: 5 * H + S, key: "run:end", by: 7 }]));
+    expect(foldedGaps(idleStretches(asks, 0), 5 * H + S)).toEqual([{ from: S, to: 5 * H }]);
+  });
+
+  test("are bands of the run", () => {
+    const held = historyOf(eventsOf([started, claimed, { type: "RunPaused", at: 2 * S, n: 1, who: "ada" },
+      { type: "RunReleased", at: 2 * S, reason: "paused" }, { type: "RunUnpaused", at: 9 * S },
+      { type: "RunClaimed", at: 9 * S, epoch: 2, worker: "w-1" }]));
+    expect(bandsOf(held, 10 * S).map(({ kind, from, to, worker }) => `${kind} ${from / S}-${to / S} ${worker}`))
+      .toEqual(["held 0-2 w-1", "waiting 2-9 w-1", "held 9-10 w-1", "paused 2-9 ada"]);
+    expect(sentenceText({ history: held }, 5)).toBe("Somebody let the run go on; it had been paused for 7 s.");
+    expect(waitsFor(historyOf(held.events.slice(0, 4)), 5 * S)).toBe("paused by ada until somebody resumes it");
+  });
+
+  test("are found by kind", () => {
+    expect(new Search(history).find("kind:child")).toEqual([8, 9]);
+    expect(new Search(history).find("kind:wait is:met type:signal")).toEqual([7]);
+  });
+});
+
+describe("a fork", () => {
+  const forked = historyOf(eventsOf([...order.slice(0, 14),
+    { type: "RunForked", at: 60 * S, from: "01J9", seqs: 14, why: "fork", who: "ada" },
+    { type: "RunClaimed", at: 60 * S, epoch: 1, worker: "w-2" },
+    { type: "AttemptStarted", at: 61 * S, key: "task:ship#0", attempt: 2 },
+    { type: "TaskCompleted", at: 62 * S, key: "task:ship#0", attempt: 2 },
+    { type: "RunCompleted", at: 62 * S, key: "run:end", by: 18 }] as readonly Draft[]));
+
+  test("shows as shared what ended before it, and as left behind what was under way", () => {
+    expect(kinds(forked, "child:pack#0")).toEqual(["child completed 3-5 shared"]);
+    expect(kinds(forked, "task:ship#0")).toEqual(
+      ["queued open 8-9", "limited open 9-12", "try left 12-12 shared", "queued open 12-61", "try completed 61-62"]);
+    expect(forked.calls.filter((call) => call.shared).map((call) => call.key)).toEqual(
+      ["wait:address#0", "wait:paid#0", "child:pack#0", "wait:approve#0"]);
+  });
+
+  test("is said, and its end does not count the workers of the other run", () => {
+    expect(sentenceText({ history: forked }, 15)).toBe("ada forked run 01J9 after its event 14.");
+    expect(sentenceText({ history: forked }, 16)).toMatch(/^Worker w-2 took the fork/);
+    expect(sentenceText({ history: forked }, 19)).toBe("The run completed after 1 min 2 s: 1 task, 1 child run.");
+  });
+
+  test("is planned with its waits and children", () => {
+    const plan = forkPlan(historyOf(order), 8);
+    expect([plan.kept, plan.again, plan.anew].map((calls) => calls.map((call) => call.key))).toEqual(
+      [["wait:address#0", "wait:paid#0"], ["wait:paid#1", "child:pack#0"], ["wait:approve#0", "task:ship#0"]]);
+  });
+});
