@@ -14,17 +14,19 @@ import { patchGlobals } from "./replay/globals.ts";
 export { Cancelled, NonRetryable, RepriseError, RunError, TaskError, TimedOut } from "./core/errors.ts";
 export { exponential, RetryAfter, type Backoff, type RetryDelay } from "./core/retry.ts";
 export { formatMs, toMs, type Duration } from "./core/duration.ts";
-export { isDecision, isDelivery, isTerminal, type ClosePolicy, type Event, type Payload, type Shown }
+export { isDecision, isDelivery, isTerminal, type ClosePolicy, type ErrorRecord, type Event, type Payload, type Shown }
   from "./core/events.ts";
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";
-export type { LimitSpec, RunInfo, TaskPolicy, TaskSpec, TransactionSpec, WorkflowSpec } from "./core/policy.ts";
+export type { CachePart, CachePolicy, LimitSpec, RunInfo, TaskPolicy, TaskSpec, TransactionSpec, WorkflowSpec }
+  from "./core/policy.ts";
+export type { Job, JobEnd, Place, Runner } from "./core/runner.ts";
 export type { Execute, Isolation, OpenTransaction, Transaction } from "./core/transaction.ts";
 export { contentHash, inputHash } from "./codec/hash.ts";
 export { encodeRecorded } from "./codec/limits.ts";
 export { decodeValue } from "./codec/value.ts";
-export { fromErrorRecord } from "./codec/error-record.ts";
+export { fromErrorRecord, toErrorRecord } from "./codec/error-record.ts";
 export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type TaskFrame, type WorkflowFrame }
   from "./replay/identity.ts";
 export { Scope } from "./replay/scope.ts";
@@ -39,8 +41,8 @@ export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
 export { describeHolder, holderOf, type Holder } from "./directory.ts";
-export { TERMINAL_STATES, StoreError, type LimitInfo, type LogLine, type RunCount, type RunFilter, type RunRow,
-  type RunState, type SlotInfo, type Store }
+export { TERMINAL_STATES, StoreError, type CacheEntry, type LimitInfo, type LogLine, type RunCount, type RunFilter,
+  type RunRow, type RunState, type SlotInfo, type Store }
   from "./store/port.ts";
 
 patchGlobals();

@@ -1,5 +1,6 @@
 /** Configuration of a process: environment, then default. `reprise config view` shows where each value came from. */
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { RepriseError } from "../engine/index.ts";
 
@@ -52,6 +53,15 @@ export function viewerSetting(): Setting {
   if (/^(1|on|true|yes)$/i.test(given)) return { name, value: "on", from: "REPRISE_VIEWER" };
   if (/^\d{2,5}$/.test(given) && Number(given) <= 65_535) return { name, value: given, from: "REPRISE_VIEWER" };
   throw new RepriseError("INVALID_CONFIG", `REPRISE_VIEWER is '${given}'`, "Use on, off, or a port.");
+}
+
+/** How many attempts of tasks with `runner: "thread"` (or "process") are made at once. @throws INVALID_CONFIG */
+export function poolSetting(kind: "thread" | "process"): Setting {
+  const variable = kind === "thread" ? "REPRISE_THREADS" : "REPRISE_PROCESSES", given = process.env[variable];
+  const name = kind === "thread" ? "threads" : "processes";
+  if (given === undefined || given === "") return { name, value: String(availableParallelism()), from: "processors" };
+  if (/^[1-9]\d{0,3}$/.test(given)) return { name, value: given, from: variable };
+  throw new RepriseError("INVALID_CONFIG", `${variable} is '${given}'`, "Give a whole number from 1.");
 }
 
 /** A database address without its password, for people. */

@@ -22,7 +22,8 @@ export function describe(run: RunInfo, event: Event): Said | undefined {
       `Attempt ${event.attempt} failed: ${event.error.stack ?? `${event.error.name}: ${event.error.message}`}`);
     case "RetryScheduled": return task(event.key, "info",
       `Attempt ${event.attempt} comes in ${formatMs(Math.max(0, event.dueAt - event.at))}`);
-    case "TaskCompleted": return task(event.key, "info", "Finished in state Completed()");
+    case "TaskCompleted": return task(event.key, "info", event.cached === undefined
+      ? "Finished in state Completed()" : `Finished in state Cached(run ${event.cached.run})`);
     case "TaskFailed": return task(event.key, "error", `Finished in state Failed('${event.error.message}')`);
     case "TaskCancelRequested": return task(event.key, "debug", "Finished in state Cancelled()");
     case "TimerStarted": return event.purpose === "sleep"

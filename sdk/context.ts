@@ -1,5 +1,6 @@
 /** Where am I? `context()`, `taskContext()`, `logger()`, `record()`. */
-import { currentFrame, RepriseError, type LogLevel, type RunInfo } from "../engine/index.ts";
+import { currentFrame, decodeValue, encodeRecorded, RepriseError, type LogLevel, type RunInfo }
+  from "../engine/index.ts";
 import { notInRun, workflowFrame } from "./frame.ts";
 
 export type { RunInfo };
@@ -14,6 +15,10 @@ export interface TaskContext {
   readonly idempotencyKey: string;
   /** Fires on timeout, cancel and drain. */
   readonly abortSignal: AbortSignal;
+  /** Says that the attempt is alive; the last details are kept for the next attempt. @throws UNSERIALIZABLE */
+  heartbeat(details?: unknown): void;
+  /** What the attempts before this one said last. */
+  lastHeartbeat<T>(): T | undefined;
 }
 
 /** The running code's context, a union on `in`. @throws NOT_IN_RUN */
@@ -23,7 +28,10 @@ export function context(): WorkflowContext | TaskContext {
   if (frame.in === "workflow") return { in: "workflow", run: frame.execution.run,
     abortSignal: frame.execution.abort.signal };
   const { run, task, attempt, idempotencyKey, abortSignal } = frame;
-  return { in: "task", run, task, attempt, idempotencyKey, abortSignal };
+  return { in: "task", run, task, attempt, idempotencyKey, abortSignal,
+    heartbeat: (details) => frame.heartbeat(encodeRecorded(details, `heartbeat of ${task.name}`)),
+    // What the same task said in an earlier attempt.
+    lastHeartbeat: <T>() => decodeValue(frame.lastHeartbeat) as T | undefined };
 }
 
 /** The context of a task, without narrowing. @throws NOT_IN_TASK */

@@ -19,6 +19,7 @@ let current: Promise<DefaultEngine> | undefined;
 const DRAIN_MS = 30_000;
 /** A signal ends this process: what it still waits for is not coming, and is no error of the user's code. */
 let ending = false;
+const closed = new WeakSet<RunEngine>();
 
 /** The same promise; while a signal ends the process it stays open instead of rejecting. */
 export function unlessEnding<T>(work: Promise<T>): Promise<T> {
@@ -66,6 +67,7 @@ async function openForScript(): Promise<DefaultEngine> {
 
 /** Closes an engine that this file opened, and its viewer before it. */
 export async function closeDefault(engine: RunEngine): Promise<void> {
+  closed.add(engine);
   await viewerOf(engine)?.close();
   await engine.close(DRAIN_MS);
 }
@@ -73,7 +75,7 @@ export async function closeDefault(engine: RunEngine): Promise<void> {
 /** A script's process ends by itself when its runs are done; signals drain, unless the program has handlers. */
 function closeWithProcess(engine: RunEngine): void {
   process.once("beforeExit", () => {
-    if (ending) return; // a signal has closed it, and exits when that is done
+    if (ending || closed.has(engine)) return; // a signal closes it, and exits when that is done; or it is closed
     void sayUnfinished(engine).then(() => closeDefault(engine)).catch(report);
   });
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {

@@ -4,7 +4,8 @@ import { RepriseError, type WorkflowSpec } from "../engine/index.ts";
 interface Definition { readonly spec: WorkflowSpec; readonly file: string | undefined; readonly public: boolean }
 
 const workflows = new Map<string, Definition>();
-const tasks = new Map<string, string | undefined>();
+type TaskFunction = (...args: readonly unknown[]) => unknown;
+const tasks = new Map<string, TaskFunction>();
 let loading = false;
 
 /** Keeps a workflow. @throws DUPLICATE_WORKFLOW when another file took the name */
@@ -19,8 +20,14 @@ export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isP
   workflows.set(spec.name, { spec, file, public: isPublic });
 }
 
-/** Keeps a task's name; a second definition in the same file replaces the first. */
-export function defineTask(name: string, file: string | undefined): void { tasks.set(`${file ?? ""}#${name}`, file) }
+/** Keeps a task; a second definition in the same file replaces the first. */
+export function defineTask(name: string, file: string | undefined, fn: TaskFunction): void {
+  tasks.set(`${file ?? ""}#${name}`, fn);
+}
+/** The function of a task, where its file is loaded. */
+export function taskFunction(name: string, file: string): TaskFunction | undefined {
+  return tasks.get(`${file}#${name}`);
+}
 
 export function workflowSpec(name: string): WorkflowSpec | undefined { return workflows.get(name)?.spec }
 /** Names of all loaded workflows, those of single tasks included. */

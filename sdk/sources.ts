@@ -16,9 +16,15 @@ const LOCKFILES = ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock
 /** Relative specifiers of static and dynamic imports, re-exports and require. */
 const SPECIFIER = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)["'](\.{1,2}\/[^"']+)["']/g;
 
+let root: string | undefined;
 /** The file part of a call site `file:line:column function`, relative to the package root. */
 export function fileOf(site: string | undefined): string | undefined {
-  return site === undefined ? undefined : /^(.*?):\d+:\d+/.exec(site)?.[1];
+  const file = site === undefined ? undefined : /^(.*?):\d+:\d+/.exec(site)?.[1];
+  // What a commonjs package imports from a module reaches it as a data: URL of tsx, which names the file at its end.
+  const inside = file?.startsWith("data:") ? /[?&]filePath=([^&]*)$/.exec(file)?.[1] : undefined;
+  if (inside === undefined) return file;
+  root ??= packageRoot(); // once: a task may be defined within a turn, where files are out of reach
+  return relative(root, decodeURIComponent(inside)).split(sep).join("/");
 }
 
 /** The version of the code that `file` begins; computed once per file and process. */

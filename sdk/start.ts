@@ -1,8 +1,8 @@
 /** Calls outside any run: start a run and wait, or resume the one that this script left unfinished. */
 import { relative, sep } from "node:path";
 import { realpathSync } from "node:fs";
-import { encodeRecorded, inputHash, RepriseError, TERMINAL_STATES, type ForkedRun, type Payload, type RunEngine,
-  type RunRow, type StartRequest, type WorkflowSpec } from "../engine/index.ts";
+import { currentFrame, encodeRecorded, inputHash, RepriseError, TERMINAL_STATES, type ForkedRun, type Payload,
+  type RunEngine, type RunRow, type StartRequest, type WorkflowSpec } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
 import { defaultEngine, unlessEnding } from "./default-engine.ts";
 import { isLoading, workflowSpec } from "./registry.ts";
@@ -31,6 +31,10 @@ export async function runAtTopLevel(name: string, input: unknown, fields: StartF
 /** Starts (or resumes, or attaches to) a run. @throws RUN_WHILE_LOADING, UNSERIALIZABLE, RUN_EXISTS */
 export async function startAtTopLevel(name: string, input: unknown, fields: StartFields):
   Promise<{ readonly engine: RunEngine; readonly runId: string; readonly name: string }> {
+  const frame = currentFrame();
+  if (isLoading() && frame?.in === "task") throw new RepriseError("NOT_YET",
+    `task '${frame.task.name}' runs in a thread or process of its own and started workflow '${name}' there`,
+    "Start runs from the workflow, or from a task without a runner.");
   if (isLoading()) throw new RepriseError("RUN_WHILE_LOADING",
     `workflow '${name}' was called while its file is only being loaded for its definitions`,
     "Guard the call: if (isMain(import.meta)) await ...");

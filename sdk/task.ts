@@ -1,13 +1,15 @@
 /** `task()`: a unit of real-world work. Inside a workflow its result is recorded once and never computed again. */
 import {
   callSite, Cancelled, currentFrame, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
-  type TaskPolicy, type TaskSpec, type TransactionSpec, type WorkflowFrame,
+  type TaskPolicy, type TaskSpec, type TransactionSpec,
 } from "../engine/index.ts";
+import { cachePolicy, type CacheOptions } from "./cache.ts";
 import { notInRun } from "./frame.ts";
 import { limitsOf, type Limit } from "./limit.ts";
 import { rememberUndo } from "./scope.ts";
 import { captureTaskConsole } from "./console-capture.ts";
 import { checkName, defineTask, defineWorkflow, workflowSpec } from "./registry.ts";
+import { runnerFor } from "./runner.ts";
 import { runAtTopLevel } from "./start.ts";
 import { fileOf } from "./sources.ts";
 
@@ -30,6 +32,14 @@ export interface TaskOptions<A extends readonly unknown[], R> {
   deadline?: Duration;
   /** What every attempt must pass before it begins, by limit() and rate(), or their names. */
   limits?: readonly (Limit | string)[];
+  /** Limit from the call until the first attempt begins. */
+  queueTimeout?: Duration;
+  /** Limit of silence: an attempt that does not call `taskContext().heartbeat()` so long has failed. */
+  heartbeat?: Duration;
+  /** Results shared across runs: how long they are good, or how. */
+  cache?: Duration | CacheOptions<A>;
+  /** Where attempts are made: in this thread, in worker threads, or in processes; default "inline". */
+  runner?: "inline" | "thread" | "process";
   tags?: readonly string[];
   description?: string;
   version?: string;
@@ -94,17 +104,18 @@ export function task(name: string, ...rest: readonly unknown[]): unknown {
       "Write task(name, options?, async (...) => ...).");
   }
   const file = fileOf(callSite(task));
-  defineTask(name, file);
+  defineTask(name, file, fn as AnyFn); // as below
   // The overloads say what callers may pass; inside, every task is an untyped function of its arguments.
   return makeTask(name, (options ?? {}) as AnyOptions, fn as AnyFn, file);
 }
 
 const KNOWN = new Set(["retries", "retryDelay", "retryIf", "timeout", "deadline", "tags", "description", "version",
-  "runName", "onCompleted", "onFailed", "captureConsole", "undo", "limits", "key"]);
-const LATER = new Set(["cache", "pool", "runner", "heartbeat", "queueTimeout"]);
+  "runName", "onCompleted", "onFailed", "captureConsole", "undo", "limits", "cache", "runner", "heartbeat",
+  "queueTimeout", "key"]);
+const LATER = new Set(["pool"]);
 
 /** Options as the engine wants them. @throws INVALID_OPTION, NOT_YET */
-function policyOf(name: string, options: AnyOptions): TaskPolicy {
+function policyOf(name: string, options: AnyOptions, file: string | undefined): TaskPolicy {
   for (const option of Object.keys(options)) {
     if (LATER.has(option)) throw new RepriseError("NOT_YET", `task '${name}': the option '${option}' is not built yet`,
       "Leave it out; the CHANGELOG says when it comes.");
@@ -114,6 +125,9 @@ function policyOf(name: string, options: AnyOptions): TaskPolicy {
   const { retries = 0 } = options;
   if (!Number.isInteger(retries) || retries < 0) throw new RepriseError("INVALID_OPTION",
     `task '${name}': retries is ${String(retries)}`, "Give a whole number from 0: further attempts after the first.");
+  const { runner = "inline" } = options;
+  if (!["inline", "thread", "process"].includes(runner)) throw new RepriseError("INVALID_OPTION",
+    `task '${name}': runner is ${JSON.stringify(runner)}`, "Use \"inline\", \"thread\" or \"process\".");
   if (options.captureConsole) captureTaskConsole();
   return {
     retries, retryDelay: options.retryDelay ?? 0,
@@ -121,6 +135,10 @@ function policyOf(name: string, options: AnyOptions): TaskPolicy {
     ...(options.retryIf && { retryIf: options.retryIf }),
     ...(options.timeout !== undefined && { timeoutMs: toMs(options.timeout, `timeout of task '${name}'`) }),
     ...(options.deadline !== undefined && { deadlineMs: toMs(options.deadline, `deadline of task '${name}'`) }),
+    ...(options.queueTimeout !== undefined
+      && { queueTimeoutMs: toMs(options.queueTimeout, `queueTimeout of task '${name}'`) }),
+    ...(options.heartbeat !== undefined && { heartbeatMs: toMs(options.heartbeat, `heartbeat of task '${name}'`) }),
+    ...(options.cache !== undefined && { cache: cachePolicy(name, file, options.version, options.cache) }),
     ...(options.captureConsole && { captureConsole: true }),
     ...(options.onCompleted && { onCompleted: options.onCompleted }),
     // The engine calls it with the error that ended the task.
@@ -131,18 +149,25 @@ function policyOf(name: string, options: AnyOptions): TaskPolicy {
 /** `inside`: the function is given a transaction before its arguments. */
 export function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined,
   inside?: TransactionSpec): (...args: readonly unknown[]) => Promise<unknown> {
-  const spec: TaskSpec = { name, fn, policy: policyOf(name, options),
-    ...(options.runName && { runName: options.runName }), ...(inside && { transaction: inside }) };
-  const call = (...args: readonly unknown[]): Promise<unknown> => callTask(spec, options, mapped(fn, args), file, call);
-  const settle = (...args: readonly unknown[]): Promise<unknown> => settled(call(...args));
+  const { runner = "inline" } = options;
+  if (inside !== undefined && (options.cache !== undefined || runner !== "inline")) throw new RepriseError(
+    "INVALID_OPTION", `transaction '${name}' has a cache or a runner`,
+    "Leave them out: its writes must be made here, and each time.");
+  const spec: TaskSpec = { name, fn, policy: policyOf(name, options, file),
+    ...(options.runName && { runName: options.runName }), ...(inside && { transaction: inside }),
+    ...(runner !== "inline" && { runner: runnerFor(runner, name, file) }) };
+  const call = (...args: readonly unknown[]): Promise<unknown> =>
+    begin(spec, options, mapped(fn, args), file, call).promise;
+  const settle = (...args: readonly unknown[]): Promise<Settled<unknown>> =>
+    settled(begin(spec, options, mapped(fn, args), file, settle));
   return Object.assign(call, {
     taskName: name, fn, settle,
     submit: (...args: readonly unknown[]) => submit(spec, options, args, file),
     map: (items: Iterable<unknown>, how: MapAny = {}) => mapAll(items, how, (item, index) => {
       const key = how.key?.(item, index);
-      const one = key === undefined ? call : makeTask(name, { ...options, key }, fn, file, inside);
-      const made = one(item, ...(how.args ?? []));
-      return how.settle ? settled(made) : made;
+      const keyed = key === undefined ? options : { ...options, key };
+      const made = begin(spec, keyed, [item, ...(how.args ?? [])], file, call);
+      return how.settle ? settled(made) : made.promise;
     }),
     with: (more: AnyOptions) => makeTask(name, { ...options, ...more }, fn, file, inside),
   });
@@ -159,20 +184,26 @@ function mapped(fn: AnyFn, args: readonly unknown[]): readonly unknown[] {
   return byMap ? [item] : args;
 }
 
-function callTask(spec: TaskSpec, options: AnyOptions, args: readonly unknown[], file: string | undefined,
-  skip: (...args: never[]) => unknown): Promise<unknown> {
-  const frame = currentFrame();
-  if (frame === undefined) return runAtTopLevel(taskWorkflow(spec, file), args);
-  if (frame.in === "task") return callInside(spec, options, args);
-  try { return durable(frame, spec, options, args, skip).promise } catch (error) { return Promise.reject(error) }
-}
+/** A call that has begun. `cached`, when it has ended: was its result an earlier call's? */
+interface Begun { readonly key: string; readonly promise: Promise<unknown>; cached(): boolean }
 
-/** A call of a task in a workflow; its undo is known to the nearest saga. */
-function durable(frame: WorkflowFrame, spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
-  skip: (...args: never[]) => unknown): { readonly key: string; readonly promise: Promise<unknown> } {
-  const call = frame.execution.callTask(frame.scope, spec, args, options.key, skip);
-  if (options.undo !== undefined) rememberUndo(frame.scope, spec, options.undo, args, call.promise);
-  return call;
+function begin(spec: TaskSpec, options: AnyOptions, args: readonly unknown[], file: string | undefined,
+  skip: (...args: never[]) => unknown): Begun {
+  const frame = currentFrame();
+  if (frame?.in === "workflow") {
+    const { execution, scope } = frame;
+    try {
+      const { key, promise } = execution.callTask(scope, spec, args, options.key, skip);
+      // Its undo is known to the nearest saga.
+      if (options.undo !== undefined) rememberUndo(scope, spec, options.undo, args, promise);
+      return { key, promise, cached: () => execution.wasCached(key) };
+    } catch (error) { return outside(spec, Promise.reject(error)) }
+  }
+  return outside(spec, frame === undefined ? runAtTopLevel(taskWorkflow(spec, file), args)
+    : callInside(spec, options, args));
+}
+function outside(spec: TaskSpec, promise: Promise<unknown>): Begun {
+  return { key: `task:${spec.name}`, promise, cached: () => false };
 }
 
 /** Within an attempt a task is a plain call, so what only the engine can give is refused. */
@@ -180,8 +211,9 @@ async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly un
   if (spec.transaction !== undefined) throw new RepriseError("TASK_IN_TASK",
     `transaction '${spec.name}' is called inside another task, where it could not commit with a result of its own`,
     "Call it from the workflow.");
-  const lost = (["retries", "timeout", "deadline", "undo", "limits"] as const).filter((option) =>
-    options[option] !== undefined);
+  const lost = (["retries", "timeout", "deadline", "undo", "limits", "cache", "runner", "heartbeat",
+    "queueTimeout"] as const)
+    .filter((option) => options[option] !== undefined && options[option] !== "inline");
   if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",
     `task '${spec.name}' is called inside another task, where its ${lost.join(" and ")} would not apply`,
     `Call it from the workflow, or call ${spec.name}.fn(...) if a plain call is meant.`);
@@ -198,15 +230,18 @@ function taskWorkflow(spec: TaskSpec, file: string | undefined): string {
         const frame = currentFrame();
         if (frame?.in !== "workflow") throw new Error("corrupt frame: a run without one");
         // A run of one task is started with the array of the task's arguments.
-        return frame.execution.callTask(frame.scope, spec, args as readonly unknown[], undefined, callTask).promise;
+        return frame.execution.callTask(frame.scope, spec, args as readonly unknown[], undefined, begin).promise;
       },
     }, file, false);
   }
   return name;
 }
 
-async function settled(outcome: Promise<unknown>): Promise<Settled<unknown>> {
-  try { return { ok: true, value: await outcome, state: "completed" } } catch (error) {
+async function settled(begun: Begun): Promise<Settled<unknown>> {
+  try {
+    const value = await begun.promise;
+    return { ok: true, value, state: begun.cached() ? "cached" : "completed" };
+  } catch (error) {
     if (error instanceof Cancelled) return { ok: false, error, state: "cancelled" };
     if (error instanceof TaskError) return { ok: false, error, state: "failed" };
     throw error;
@@ -216,12 +251,10 @@ async function settled(outcome: Promise<unknown>): Promise<Settled<unknown>> {
 function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
   file: string | undefined): TaskFuture<unknown> {
   const frame = currentFrame();
-  const made = frame?.in === "workflow"
-    ? durable(frame, spec, options, args, submit)
-    : { key: `task:${spec.name}`, promise: callTask(spec, options, args, file, submit) };
+  const made = begin(spec, options, args, file, submit);
   let state: TaskState = "running";
   const promise = made.promise.then(
-    (value) => { state = "completed"; return value },
+    (value) => { state = made.cached() ? "cached" : "completed"; return value },
     (error: unknown) => { state = error instanceof Cancelled ? "cancelled" : "failed"; throw error });
   return {
     key: made.key,

@@ -52,7 +52,7 @@ export function transaction(name: string, ...rest: readonly unknown[]): unknown 
   };
   // `urls.map(pay)` asks how many parameters there are.
   Object.defineProperty(inside, "length", { value: Math.max(0, fn.length - 1) });
-  defineTask(name, file);
+  defineTask(name, file, inside as (...args: readonly unknown[]) => unknown); // as the engine calls it
   return makeTask(name, others, inside, file, {
     ...(database !== undefined && { open: openerOf(name, database) }), isolation: checkedIsolation(name, isolation),
   });

@@ -13,6 +13,7 @@ import { openStore } from "../engine/index.ts";
 import { withFaults, type Fault } from "../engine/store/faults.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 import { effects, specimens, type Specimen } from "./corpus/workflows.ts";
+import "./corpus/tasks.ts";
 import { checkHistory } from "./checker.ts";
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };

@@ -31,6 +31,8 @@ const EXPECTED: { readonly [file: string]: string } = {
   "orders/order.ts": "lamp sent (paid 4900 with task:charge#0)\nthe run failed: the bank refuses the card",
   "race/quote.ts": "Quick & Co: 30 cents\nNever Ltd: no answer",
   "many/map.ts": "sum of squares: 333283335000",
+  "rates/report.ts": "north 108.00 usd\nsouth 270.00 usd\nwest  81.54 usd",
+  "primes/count.ts": "17984 + 15876 + 15117 + 14974 = 63951 primes below 800000, 100 ticks",
   "todos/etl.ts": '{"written":200,"done":90}',
 };
 

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { monotonicFactory } from "ulid";
 import type { AppendRow, NewRun, Store } from "../engine/store/port.ts";
+import { caching } from "./store-contract-cache.ts";
 
 const ulid = monotonicFactory();
 const HOUR = 3_600_000;
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: () => Promise<Store>, skip = f
     claiming(() => ({ store, hired, created }));
     mailing(() => ({ store, worker, created }));
     keeping(() => ({ store, worker, created }));
+    caching(() => ({ store, hired, created, mine, row }));
   });
 }
 

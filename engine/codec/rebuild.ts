@@ -1,5 +1,6 @@
 /** Errors taken apart and put together again: which properties count, and which class a name stands for. */
 import { Cancelled, NonRetryable, RepriseError, RunError, TaskError, TimedOut } from "../core/errors.ts";
+import { RetryAfter } from "../core/retry.ts";
 
 /** An error in parts. `props` are its own enumerable properties beyond the standard ones. */
 export interface ErrorParts {
@@ -27,6 +28,7 @@ function prototypeOf(name: string, code: string | undefined): object {
   if (name === "TimedOut" && code === "TIMED_OUT") return TimedOut.prototype;
   if (name === "Cancelled" && code === "CANCELLED") return Cancelled.prototype;
   if (name === "NonRetryable") return NonRetryable.prototype;
+  if (name === "RetryAfter") return RetryAfter.prototype;
   return BUILT_IN.get(name) ?? Error.prototype;
 }
 

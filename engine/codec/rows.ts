@@ -82,9 +82,12 @@ function isRecord(value: unknown): boolean {
   return true;
 }
 
+const isSource = (value: unknown): boolean => isObject(value)
+  && isText(value["run"]) && isText(value["key"]) && isNumber(value["at"]);
+
 const KINDS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ["text", isText], ["number", isNumber], ["count", isCount], ["texts", isTexts], ["payload", isPayload],
-  ["error", isRecord], ["flag", (value) => typeof value === "boolean"], ["object", isObject],
+  ["error", isRecord], ["flag", (value) => typeof value === "boolean"], ["object", isObject], ["source", isSource],
 ]);
 
 interface Rule {
@@ -101,7 +104,7 @@ const SHOWN = "kind:text name:text value?:payload";
 const SHAPES: { readonly [T in EventType]: string } = {
   RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts codeVersion?:text file?:text "
     + "engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object",
-  TaskCompleted: "key:text attempt:count result?:payload",
+  TaskCompleted: "key:text attempt:count result?:payload cached?:source",
   TaskFailed: "key:text attempts:count error:error",
   TaskCancelled: "key:text reason?:text",
   TimerFired: "key:text",
@@ -146,6 +149,7 @@ const SHAPES: { readonly [T in EventType]: string } = {
   RunUnpaused: "who?:text",
   RunForked: "from:text seqs:count why:text who?:text edited?:texts",
   Reported: `key:text ${SHOWN}`,
+  Heartbeat: "key:text attempt:count value?:payload",
   Noted: "code:text message:text key?:text",
 };
 

@@ -85,9 +85,13 @@ export interface RunStarted extends Base {
 }
 /** Who started a child run: the run, its call, and the top of the tree. */
 export interface RunParent { readonly id: string; readonly key: string; readonly root: string }
-/** A task ended well; its result. */
+/** A task ended well; its result, which an attempt gave, or the cache. */
 export interface TaskCompleted extends Base {
-  readonly type: "TaskCompleted"; readonly key: string; readonly attempt: number; readonly result?: Payload;
+  readonly type: "TaskCompleted"; readonly key: string; readonly result?: Payload;
+  /** The last attempt that was made, from 1; 0 = the cache had the result before the first. */
+  readonly attempt: number;
+  /** The result is one of an earlier call, made at `at`: replay takes it from here, never from the cache. */
+  readonly cached?: { readonly run: string; readonly key: string; readonly at: number };
 }
 /** A task failed for good: no attempt is left, or the error forbids another. */
 export interface TaskFailed extends Base {
@@ -257,6 +261,10 @@ export interface RunForked extends Base {
 }
 /** Task code showed something. */
 export interface Reported extends Base, Shown { readonly type: "Reported"; readonly key: string }
+/** An attempt is alive; what it said, for the next one to go on from. At most one a second is recorded. */
+export interface Heartbeat extends Base {
+  readonly type: "Heartbeat"; readonly key: string; readonly attempt: number; readonly value?: Payload;
+}
 /** A remark worth keeping: a tolerated difference, a floating rejection, a call left open at the end. */
 export interface Noted extends Base {
   readonly type: "Noted"; readonly code: string; readonly message: string; readonly key?: string;
@@ -271,7 +279,7 @@ export type Decision =
   | ChildStarted | ChildCancelRequested | SignalSent | UpdateCompleted | PatchDecided | Published | Terminal;
 export type Observation =
   | RunClaimed | RunReleased | RunLost | MailIgnored | AttemptQueued | AttemptStarted | AttemptFailed | RetryScheduled
-  | RunParked | RunUnparked | RunPaused | RunUnpaused | RunForked | Reported | Noted;
+  | RunParked | RunUnparked | RunPaused | RunUnpaused | RunForked | Reported | Heartbeat | Noted;
 export type Event = Delivery | Decision | Observation;
 export type EventType = Event["type"];
 export type EventClass = "delivery" | "decision" | "observation";
@@ -293,7 +301,7 @@ const CLASSES: { readonly [T in EventType]: EventClass } = {
   AttemptQueued: "observation", AttemptStarted: "observation", AttemptFailed: "observation",
     RetryScheduled: "observation",
   RunParked: "observation", RunUnparked: "observation", RunPaused: "observation", RunUnpaused: "observation",
-  RunForked: "observation", Reported: "observation", Noted: "observation",
+  RunForked: "observation", Reported: "observation", Heartbeat: "observation", Noted: "observation",
 };
 
 /** delivery, decision or observation; `undefined` for a type that this version does not know. */

@@ -64,8 +64,8 @@ export class Fold {
           tags: event.tags ?? [], codeVersion: event.codeVersion });
         return;
       case "TaskScheduled": this.#put(view.tasks, event.key, taskOf(event)); return;
-      case "TaskCompleted": this.#task(event.key, { state: "completed", result: event.result, endedAt: event.at },
-        event.at); return;
+      case "TaskCompleted": this.#task(event.key, { state: event.cached === undefined ? "completed" : "cached",
+        cached: event.cached, result: event.result, endedAt: event.at }, event.at); return;
       case "TaskFailed": this.#task(event.key, { state: "failed", error: event.error, endedAt: event.at }, event.at);
         return;
       case "TaskCancelled": case "TaskCancelRequested":
@@ -138,6 +138,11 @@ export class Fold {
           state: "pending", parked: undefined });
         return;
       case "Reported": this.#show(event); return;
+      case "Heartbeat": {
+        const task = view.tasks.get(event.key);
+        if (task !== undefined) this.#set(task, "beat", { at: event.at, value: event.value });
+        return;
+      }
       case "Noted": this.#push(view.notes, { seq: event.seq, code: event.code, message: event.message }); return;
       case "MailIgnored": return;
       default: { const unknown: never = event; throw new Error(`corrupt event ${JSON.stringify(unknown)}`) }
@@ -269,7 +274,7 @@ type Folded = "RunStarted" | "TaskScheduled" | "TaskCompleted" | "TaskFailed" | 
 
 function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): TaskView {
   return { key: event.key, name: event.name, state: "scheduled", input: event.input, result: undefined,
-    error: undefined,
+    error: undefined, cached: undefined, beat: undefined,
     attempts: [], scheduledAt: event.at, endedAt: undefined, queued: undefined, retryAt: undefined, by: event.by,
       site: event.site,
     retries: event.retries ?? 0 };

@@ -1,7 +1,27 @@
 /** What a task and a run are, as the rooms hand them to one another: plain interfaces, no behaviour. */
 import type { RunStarted } from "./events.ts";
 import type { RetryDelay } from "./retry.ts";
+import type { Runner } from "./runner.ts";
 import type { Isolation, OpenTransaction } from "./transaction.ts";
+
+/** What a cached result stands under: each part that is named must be equal. */
+export type CachePart = "inputs" | "version" | "source" | "run" | "workflowInput";
+/** Whether and how results of a task are shared across runs. */
+export interface CachePolicy {
+  /** `file#name`: whose results these are. */
+  readonly task: string;
+  readonly parts: readonly CachePart[];
+  /** Instead of the hash of the arguments. */
+  readonly key?: (...args: readonly unknown[]) => string;
+  /** The task's version as its author gave it. */
+  readonly version: string;
+  /** How long an entry is good; absent = for ever. */
+  readonly ttlMs?: number;
+  /** Never look, always keep. */
+  readonly refresh: boolean;
+  /** While one run makes an entry, others wait for it. */
+  readonly single: boolean;
+}
 
 /** How often and how long a task may try. All times in milliseconds. */
 export interface TaskPolicy {
@@ -13,6 +33,11 @@ export interface TaskPolicy {
   readonly timeoutMs?: number;
   /** All attempts together, delays included, from when the task was scheduled. */
   readonly deadlineMs?: number;
+  /** From when it was scheduled until its first attempt begins. */
+  readonly queueTimeoutMs?: number;
+  /** Silence of one attempt, counted from its last heartbeat. */
+  readonly heartbeatMs?: number;
+  readonly cache?: CachePolicy;
   readonly captureConsole?: boolean;
   /** What every attempt must pass before it begins. */
   readonly limits?: readonly LimitSpec[];
@@ -29,6 +54,8 @@ export interface TaskSpec {
   readonly fn: (...args: readonly unknown[]) => unknown;
   readonly policy: TaskPolicy;
   readonly runName?: string | ((...args: readonly unknown[]) => string);
+  /** Absent = attempts are made here. */
+  readonly runner?: Runner;
   /** `fn` is given a transaction before its arguments; what it writes there commits together with its result. */
   readonly transaction?: TransactionSpec;
 }

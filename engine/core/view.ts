@@ -10,7 +10,7 @@ export interface AttemptView {
 }
 export interface TaskView {
   readonly key: string; readonly name: string;
-  state: "scheduled" | "running" | "retrying" | "completed" | "failed" | "cancelled";
+  state: "scheduled" | "running" | "retrying" | "completed" | "failed" | "cancelled" | "cached";
   readonly input: Payload | undefined; result: Payload | undefined; error: ErrorRecord | undefined;
   readonly attempts: AttemptView[];
   readonly scheduledAt: number; endedAt: number | undefined;
@@ -18,6 +18,10 @@ export interface TaskView {
   queued: { readonly limit: string; readonly since: number; readonly dueAt: number | undefined } | undefined;
   /** When the next attempt is due, while retrying. */
   retryAt: number | undefined;
+  /** What its attempts said last, and when. */
+  beat: { readonly at: number; readonly value: Payload | undefined } | undefined;
+  /** The call that made the result, where it came from the cache. */
+  cached: { readonly run: string; readonly key: string; readonly at: number } | undefined;
   /** seq of the delivery whose turn scheduled it. */
   readonly by: number; readonly site: string | undefined; readonly retries: number;
 }

@@ -45,6 +45,8 @@ export class Execution implements Caller {
   #turn: Turn | undefined;
   #outcome: Outcome | undefined;
   #toReject: OpenCall[] = [];
+  /** Keys whose results came from the cache. */
+  #cached: Set<string> | undefined;
   #stopped = false;
   #failing = false;
   #reading = false;
@@ -93,6 +95,8 @@ export class Execution implements Caller {
   get ended(): boolean { return this.#outcome !== undefined }
   /** Nothing that the engine knows can ever move this run again, though its code has not ended. */
   get stuck(): boolean { return this.#outcome === undefined && this.open.size === 0 && this.at > 0 }
+  /** Did the result of this call come from the cache? */
+  wasCached(key: string): boolean { return this.#cached?.has(key) ?? false }
   /** True while the code repeats what is recorded: consoles and logs are muted. */
   get replaying(): boolean { return this.at <= this.#recorded.muteUntil }
   /** Up to where a further try would share this history: before the failure that the code now hears of. */
@@ -277,7 +281,9 @@ export class Execution implements Caller {
           ?? 0));
         else this.take(event.key)?.resolve(value);
         return;
-      case "TaskCompleted": case "ChildCompleted": case "WaitAnswered": case "ResultInjected":
+      case "TaskCompleted": if (event.cached !== undefined) (this.#cached ??= new Set()).add(event.key);
+        this.take(event.key)?.resolve(value); return;
+      case "ChildCompleted": case "WaitAnswered": case "ResultInjected":
         this.take(event.key)?.resolve(value); return;
       case "TaskFailed": case "TaskCancelled": case "ChildFailed": case "ChildCancelled":
         this.take(event.key)?.reject(value); return;

@@ -22,6 +22,10 @@ export interface TaskFrame {
   readonly idempotencyKey: string;
   readonly abortSignal: AbortSignal;
   log(level: LogLevel, text: string, data?: object): void;
+  /** What the attempts before said last. */
+  readonly lastHeartbeat: Payload | undefined;
+  /** Says that the attempt is alive, and what the next one is to know. */
+  heartbeat(details: Payload | undefined): void;
   /** Shows something to whoever looks at the run. */
   show(shown: Omit<Shown, "value">, value: Payload | undefined): void;
   readonly captureConsole: boolean;

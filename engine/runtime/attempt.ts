@@ -10,10 +10,13 @@ import type { Clock } from "./clock.ts";
 /** How an attempt ended. */
 export type AttemptEnd =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
+  /** Made elsewhere, and encoded there. */
+  | { readonly ok: true; readonly encoded: Payload | undefined }
+  /** `final`: no further attempt can end otherwise. */
+  | { readonly ok: false; readonly error: unknown; readonly final?: boolean };
 
 /** Where an attempt's lines and shows go. */
-export type Voice = Pick<TaskFrame, "log" | "show">;
+export type Voice = Pick<TaskFrame, "log" | "show" | "heartbeat" | "lastHeartbeat">;
 
 /** What the code of one attempt may know and say. */
 export class AttemptFrame implements TaskFrame {
@@ -37,6 +40,8 @@ export class AttemptFrame implements TaskFrame {
   }
   get idempotencyKey(): string { return `${this.run.id}/${this.task.key}` }
   get abortSignal(): AbortSignal { return this.#abort.signal }
+  get lastHeartbeat(): Payload | undefined { return this.#voice.lastHeartbeat }
+  heartbeat(details: Payload | undefined): void { this.#voice.heartbeat(details) }
   log(level: LogLevel, text: string, data?: object): void { this.#voice.log(level, text, data) }
   show(shown: Omit<Shown, "value">, value: Payload | undefined): void { this.#voice.show(shown, value) }
 }

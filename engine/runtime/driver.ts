@@ -101,6 +101,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   }
   now(): number { return this.#host.now() }
   get priority(): number { return this.#origin.priority ?? 0 }
+  get epoch(): number { return this.#outbox.epoch }
 
   line(seq: number, level: LogLevel, text: string, data?: object): void {
     this.#host.log(this.run, { seq, level, text, data });

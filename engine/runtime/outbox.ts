@@ -42,6 +42,8 @@ export class Outbox {
     this.#lastAt = options.lastAt;
   }
 
+  /** The epoch in which this worker owns the run. */
+  get epoch(): number { return this.#epoch }
   /** seq of the last durable event. */
   get head(): number { return this.#head }
   get empty(): boolean { return this.#waiting.length === 0 && this.#flying.length === 0 }

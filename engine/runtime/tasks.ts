@@ -1,18 +1,21 @@
 /** The attempts of one run's open tasks: start, retry after a durable delay, time out, abort. */
 import { RepriseError, TimedOut } from "../core/errors.ts";
-import type { Event, Payload } from "../core/events.ts";
+import type { Event, Payload, TaskCompleted } from "../core/events.ts";
 import type { LimitSpec } from "../core/policy.ts";
+import type { Job } from "../core/runner.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import { decodeValue } from "../codec/value.ts";
 import type { OpenTask } from "../replay/calls.ts";
 import { Abort } from "../replay/abort.ts";
-import type { TaskFrame } from "../replay/identity.ts";
 import { afterTurns } from "../replay/turns.ts";
-import { AttemptFrame, nextAttempt, runAttempt } from "./attempt.ts";
+import { AttemptFrame, nextAttempt, runAttempt, type AttemptEnd, type Voice } from "./attempt.ts";
+import { askCache, type CacheFound, type Flight } from "./cache.ts";
 import type { Driver } from "./driver.ts";
+import { placeFor, runElsewhere } from "./elsewhere.ts";
 import { attemptable, lastLook } from "./exactly-once.ts";
 import type { DriverHost } from "./host.ts";
+import { Pulse } from "./pulse.ts";
 
 interface Task {
   readonly call: OpenTask;
@@ -21,10 +24,17 @@ interface Task {
   /** Failed attempts, those of earlier owners included. */
   failures: number;
   abort: Abort | undefined;
+  /** What its attempts said last. */
+  beat: Payload | undefined;
+  /** Of the attempt under way, where it beats or must. */
+  pulse: Pulse | undefined;
+  /** Takes back the limit on beginning. */
+  begun: (() => void) | undefined;
   retry: { readonly dueAt: number; readonly cancel: () => void } | undefined;
 }
 /** What history says of the attempts of a task. */
-interface Past { started: number; failures: number; dueAt: number | undefined; scheduledAt: number }
+interface Past { beat: Payload | undefined;
+  started: number; failures: number; dueAt: number | undefined; scheduledAt: number }
 
 /** The open tasks of one hot run. */
 export class Tasks {
@@ -72,8 +82,10 @@ export class Tasks {
 
   /** Starts an attempt, outside any turn. */
   begin(call: OpenTask, attempt: number): void {
-    const task = this.#track(call, this.#past?.get(call.key)), { limits } = call.spec.policy;
+    const task = this.#track(call, this.#past?.get(call.key));
+    const { limits, queueTimeoutMs, deadlineMs } = call.spec.policy;
     if (this.#draining) return;
+    if ((queueTimeoutMs !== undefined || deadlineMs !== undefined) && this.#tooLate(task, attempt)) return;
     if (limits === undefined || limits.length === 0) this.#start(task, attempt);
     else void this.#admit(task, attempt, limits);
   }
@@ -106,6 +118,7 @@ export class Tasks {
     if (task === undefined) return;
     this.#tasks?.delete(key);
     task.retry?.cancel();
+    task.begun?.();
     task.abort?.abort(reason);
     this.#free(task);
   }
@@ -133,42 +146,130 @@ export class Tasks {
     const known = this.#tasks?.get(call.key);
     if (known !== undefined) return known;
     const task: Task = { call, failures: past?.failures ?? 0, abort: undefined, retry: undefined,
+      beat: past?.beat, pulse: undefined, begun: undefined,
       scheduledAt: past?.scheduledAt ?? this.#host.now() };
     (this.#tasks ??= new Map()).set(call.key, task);
     return task;
   }
 
+  /** Is the task's end still wanted? */
+  #wants(task: Task): boolean { return this.#tasks?.get(task.call.key) === task }
+
   async #attempt(task: Task, attempt: number): Promise<void> {
-    const { call } = task;
-    if (this.#tasks?.get(call.key) === task) {
-      const { policy } = call.spec;
-      task.abort = new Abort();
-      this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
-      // The arguments were encoded from an array.
-      const args = decodeValue(call.input) as readonly unknown[];
-      const frame = this.#frame(task, attempt, task.abort);
-      const end = await runAttempt(attemptable(call.spec, frame, this.#host), frame, args, task.abort,
-        this.#limit(task), this.#host.clock);
-      this.#free(task);
-      const live = this.#tasks?.get(call.key) === task && !(this.#draining && task.abort.aborted);
-      if (live && end.ok) this.#completed(task, attempt, end.value);
-      else if (live && !end.ok) await this.#failed(task, attempt, end.error, policy.deadlineMs);
+    if (this.#wants(task)) {
+      const abort = task.abort = new Abort();
+      if (task.call.spec.policy.cache === undefined) await this.#try(task, attempt, abort, undefined);
+      else await this.#tryCached(task, attempt, abort);
     }
     this.#running--;
     if (this.#running === 0) this.#drained?.();
   }
 
-  #completed(task: Task, attempt: number, value: unknown): void {
+  /** Takes the result of an earlier call, waits for one that is being made, or makes it. */
+  async #tryCached(task: Task, attempt: number, abort: Abort): Promise<void> {
+    const { call } = task, { run, epoch } = this.#driver, policy = call.spec.policy.cache;
+    const found: CacheFound = policy === undefined ? { how: "execute", flight: undefined }
+      : await askCache(this.#host.store, this.#host.patience, { run, epoch, call, policy,
+        pause: (ms) => this.#pause(task, abort, ms), warn: (text) => this.#warn(task, attempt, text) });
+    if (found.how === "hit" && this.#wants(task)) {
+      this.#done(task, attempt - 1, found.result, found.cached);
+      const { onCompleted } = call.spec.policy;
+      if (onCompleted !== undefined) this.#hook(task, attempt, () => onCompleted(decodeValue(found.result)));
+    }
+    if (found.how !== "execute") { this.#free(task); return }
+    await this.#try(task, attempt, abort, found.flight);
+  }
+
+  async #try(task: Task, attempt: number, abort: Abort, flight: Flight | undefined): Promise<void> {
+    const { call } = task;
+    const { runner } = call.spec;
+    const place = runner === undefined ? undefined : await placeFor(runner, abort);
+    if ((place !== undefined || flight !== undefined) && !this.#host.mayStart()) { // it may have waited long
+      await new Promise<void>((resolve) => { this.#host.whenRenewed(resolve) });
+    }
+    if (!this.#wants(task) || abort.aborted || (this.#draining && runner !== undefined)) {
+      place?.leave();
+      this.#free(task);
+      await flight?.free();
+      return;
+    }
+    task.begun?.();
+    this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
+    task.pulse = call.spec.policy.heartbeatMs === undefined ? undefined : this.#pulse(task, attempt, abort);
+    const end = place === undefined ? await this.#here(task, attempt, abort)
+      : await runElsewhere(place, this.#job(task, attempt, abort), call.spec.name, abort, this.#limit(task),
+        this.#host.clock);
+    task.pulse?.stop();
+    this.#free(task);
+    const live = this.#wants(task) && !(this.#draining && abort.aborted);
+    if (live && end.ok) { await this.#completed(task, attempt, end, flight); return }
+    await flight?.free();
+    if (live && !end.ok && end.final) this.#end(task, attempt, end.error);
+    else if (live && !end.ok) await this.#failed(task, attempt, end.error, call.spec.policy.deadlineMs);
+  }
+
+  #here(task: Task, attempt: number, abort: Abort): Promise<AttemptEnd> {
+    const { spec, input } = task.call, frame = this.#frame(task, attempt, abort);
+    // The arguments were encoded from an array.
+    const args = decodeValue(input) as readonly unknown[];
+    return runAttempt(attemptable(spec, frame, this.#host), frame, args, abort, this.#limit(task), this.#host.clock);
+  }
+
+  async #completed(task: Task, attempt: number, end: AttemptEnd & { readonly ok: true },
+    flight: Flight | undefined): Promise<void> {
     const { call } = task;
     let result: Payload | undefined;
     try {
-      result = encodeRecorded(value, `result of ${call.spec.name}`);
-    } catch (error) { this.#end(task, attempt, error); return }
-    this.#tasks?.delete(call.key);
-    this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key: call.key, attempt,
-      ...(result && { result }) });
+      result = "encoded" in end ? end.encoded : encodeRecorded(end.value, `result of ${call.spec.name}`);
+    } catch (error) {
+      await flight?.free();
+      this.#end(task, attempt, error);
+      return;
+    }
+    if (flight !== undefined) {
+      await flight.keep(result); // before it is told: the next run finds it
+      if (!this.#wants(task)) return;
+    }
+    this.#done(task, attempt, result, undefined);
     const { onCompleted } = call.spec.policy;
-    if (onCompleted !== undefined) this.#hook(task, attempt, () => onCompleted(value));
+    if (onCompleted !== undefined) this.#hook(task, attempt, () =>
+      onCompleted("encoded" in end ? decodeValue(end.encoded) : end.value));
+  }
+
+  #done(task: Task, attempt: number, result: Payload | undefined, cached: TaskCompleted["cached"]): void {
+    const { key } = task.call;
+    task.begun?.();
+    this.#tasks?.delete(key);
+    this.#driver.deliver({ type: "TaskCompleted", at: this.#host.now(), key, attempt,
+      ...(result && { result }), ...(cached && { cached }) });
+  }
+
+  /** Waits, with an ear for abort and drain. False: the attempt that waits is not to be made. */
+  async #pause(task: Task, abort: Abort, ms: number): Promise<boolean> {
+    await new Promise<void>((resolve) => {
+      const stop = this.#host.clock.after(ms, resolve);
+      abort.onAbort(() => { stop(); resolve() });
+    });
+    return this.#wants(task) && !this.#draining && !abort.aborted;
+  }
+
+  /** The task fails unless its attempt begins in time. True: it has already. */
+  #tooLate(task: Task, attempt: number): boolean {
+    const { name, policy: { queueTimeoutMs, deadlineMs = Infinity } } = task.call.spec;
+    const queueMs = attempt === 1 && queueTimeoutMs !== undefined ? queueTimeoutMs : Infinity;
+    const limitMs = Math.min(queueMs, deadlineMs);
+    const what = queueMs <= deadlineMs ? `the wait of task '${name}' to begin` : `task '${name}' with all its attempts`;
+    const fail = (): void => {
+      if (!this.#wants(task)) return;
+      const error = new TimedOut(what, limitMs);
+      this.#fail(task, attempt - 1, error);
+      task.abort?.abort(error);
+      this.#free(task);
+    };
+    const left = task.scheduledAt + limitMs - this.#host.now();
+    if (left < 0) { fail(); return true }
+    task.begun = limitMs === Infinity ? undefined : this.#host.clock.after(left, fail);
+    return false;
   }
 
   async #failed(task: Task, attempt: number, error: unknown, deadlineMs: number | undefined): Promise<void> {
@@ -199,32 +300,37 @@ export class Tasks {
 
   /** Fails for good; a transaction, unless it has committed after all. */
   async #giveUp(task: Task, attempt: number, error: unknown): Promise<void> {
-    const { spec, key } = task.call, frame = this.#frame(task, attempt, task.abort ?? new Abort());
-    const wanted = (): boolean => this.#tasks?.get(key) === task && !this.#draining;
+    const { spec } = task.call, frame = this.#frame(task, attempt, task.abort ?? new Abort());
     const end = spec.transaction === undefined ? { ok: false as const, error }
-      : await lastLook(spec, frame, this.#host, error, wanted);
-    if (end === undefined || this.#tasks?.get(key) !== task) return;
-    if (end.ok) this.#completed(task, attempt, end.value); else this.#end(task, attempt, end.error);
+      : await lastLook(spec, frame, this.#host, error, () => this.#wants(task) && !this.#draining);
+    if (end === undefined || !this.#wants(task)) return;
+    if (end.ok) await this.#completed(task, attempt, end, undefined); else this.#end(task, attempt, end.error);
   }
 
+  /** The attempt was the last. */
   #end(task: Task, attempt: number, error: unknown): void {
+    this.#driver.add({ type: "AttemptFailed", at: this.#host.now(), key: task.call.key, attempt,
+      error: toErrorRecord(error) });
+    this.#fail(task, attempt, error);
+  }
+
+  #fail(task: Task, attempts: number, error: unknown): void {
     const { key } = task.call;
-    const record = toErrorRecord(error);
-    const at = this.#host.now();
+    task.begun?.();
     this.#tasks?.delete(key);
-    this.#driver.add({ type: "AttemptFailed", at, key, attempt, error: record });
-    this.#driver.deliver({ type: "TaskFailed", at, key, attempts: attempt, error: record });
+    this.#driver.deliver({ type: "TaskFailed", at: this.#host.now(), key, attempts, error: toErrorRecord(error) });
     const { onFailed } = task.call.spec.policy;
-    if (onFailed !== undefined) this.#hook(task, attempt, () =>
+    if (onFailed !== undefined) this.#hook(task, attempts, () =>
       onFailed(error instanceof Error ? error : new Error(String(error))));
   }
 
   /** A hook is a courtesy: what it throws is a warning, never the task's failure. */
   #hook(task: Task, attempt: number, run: () => unknown): void {
-    Promise.resolve().then(run).catch((error: unknown) => {
-      this.#host.log(this.#driver.run, { seq: 0, level: "warn", key: task.call.key, attempt, data: undefined,
-        text: `a hook of task '${task.call.spec.name}' threw: ${String(error)}` });
-    });
+    Promise.resolve().then(run).catch((error: unknown) =>
+      this.#warn(task, attempt, `a hook of task '${task.call.spec.name}' threw: ${String(error)}`));
+  }
+  #warn({ call }: Task, attempt: number, text: string): void {
+    this.#host.log(this.#driver.run, { seq: 0, level: "warn", key: call.key, attempt, data: undefined, text });
   }
 
   /** One attempt's limit, cut to what is left of the deadline. */
@@ -235,13 +341,36 @@ export class Tasks {
     return timeoutMs === undefined ? left : Math.min(timeoutMs, left);
   }
 
-  #frame({ call }: Task, attempt: number, abort: Abort): TaskFrame {
-    const { run } = this.#driver;
-    return new AttemptFrame(run, call, attempt, abort, {
-      log: (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key: call.key, attempt }),
-      show: (shown, value) => this.#driver.add({ type: "Reported", at: this.#host.now(), key: call.key, ...shown,
+  #frame(task: Task, attempt: number, abort: Abort): AttemptFrame {
+    return new AttemptFrame(this.#driver.run, task.call, attempt, abort, this.#voice(task, attempt, abort));
+  }
+  /** What the code of an attempt says, and hears of the attempts before. */
+  #voice(task: Task, attempt: number, abort: Abort): Voice {
+    const { run } = this.#driver, { key } = task.call;
+    return {
+      lastHeartbeat: task.beat,
+      log: (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key, attempt }),
+      show: (shown, value) => this.#driver.add({ type: "Reported", at: this.#host.now(), key, ...shown,
         ...(value && { value }) }),
-    });
+      heartbeat: (details) => {
+        if (!this.#wants(task) || abort.aborted || task.abort !== abort) return;
+        task.beat = details;
+        (task.pulse ??= this.#pulse(task, attempt, abort)).beat(details);
+      },
+    };
+  }
+  #pulse(task: Task, attempt: number, abort: Abort): Pulse {
+    const { key, spec: { name, policy: { heartbeatMs } } } = task.call;
+    return new Pulse({ clock: this.#host.clock, limitMs: heartbeatMs,
+      record: (value) => this.#driver.add({ type: "Heartbeat", at: this.#host.now(), key, attempt,
+        ...(value && { value }) }),
+      silent: () => abort.abort(new TimedOut(`the silence of attempt ${attempt} of task '${name}'`,
+        heartbeatMs ?? 0)) });
+  }
+  #job(task: Task, attempt: number, abort: Abort): Job {
+    const { key, input, spec } = task.call;
+    return { ...this.#voice(task, attempt, abort), run: this.#driver.run, key, attempt, input,
+      captureConsole: spec.policy.captureConsole ?? false };
   }
 }
 
@@ -250,7 +379,7 @@ function pastOf(history: readonly Event[]): Map<string, Past> | undefined {
   const past = new Map<string, Past>();
   for (const event of history) {
     if (event.type === "TaskScheduled") {
-      past.set(event.key, { started: 0, failures: 0, dueAt: undefined, scheduledAt: event.at });
+      past.set(event.key, { beat: undefined, started: 0, failures: 0, dueAt: undefined, scheduledAt: event.at });
       continue;
     }
     if (event.type === "RunForked") for (const task of past.values()) {
@@ -261,6 +390,7 @@ function pastOf(history: readonly Event[]): Map<string, Past> | undefined {
     if (event.type === "AttemptStarted") { task.started = event.attempt; task.dueAt = undefined }
     else if (event.type === "AttemptFailed") task.failures++;
     else if (event.type === "RetryScheduled") task.dueAt = event.dueAt;
+    else if (event.type === "Heartbeat") task.beat = event.value;
     else if (event.type === "TaskCompleted" || event.type === "TaskFailed") past.delete(event.key);
   }
   return past;

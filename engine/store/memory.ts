@@ -1,8 +1,9 @@
 /** The port in memory: the same rules as SQL, for tests and `memory:`. Answers come in a later microtask, as from a
  *  database. */
+import { MemoryCache } from "./memory-cache.ts";
 import {
-  TERMINAL_STATES, type AppendRow, type Change, type Claimed, type ClaimRequest, type CreateAnswer, type HistoryRow,
-    type LogLine,
+  TERMINAL_STATES, type AppendRow, type CacheAnswer, type CacheEntry, type Change, type Claimed, type ClaimRequest,
+  type CreateAnswer, type HistoryRow, type LogLine,
   type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent,
     type RunCount, type SourceVersion, type Store,
   type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo,
@@ -38,9 +39,15 @@ class MemoryStore implements Store {
   readonly #listeners = new Set<(runId: string | undefined) => void>();
   readonly #slots: MemorySlots;
 
+  readonly #cache: MemoryCache;
+
   constructor(now: () => number) {
     this.#now = now;
     this.#slots = new MemorySlots(now, (worker) => this.#alive(worker), (runId) => this.#wake(runId));
+    this.#cache = new MemoryCache(now, (runId, epoch) => {
+      const row = this.#runs.get(runId)?.row;
+      return row !== undefined && row.epoch === epoch && row.owner !== null && this.#alive(row.owner);
+    });
   }
 
   async create(run: NewRun): Promise<CreateAnswer> {
@@ -230,6 +237,14 @@ class MemoryStore implements Store {
       && Object.fromEntries(Object.entries(version.files).map(([path, hash]) => [path, this.#files.get(hash) ?? ""]));
   }
 
+  async cacheTake(place: Parameters<Store["cacheTake"]>[0]): Promise<CacheAnswer> { return this.#cache.take(place) }
+  async cachePut(entry: Parameters<Store["cachePut"]>[0]): Promise<void> { this.#cache.put(entry) }
+  async cacheFree(place: Parameters<Store["cacheFree"]>[0]): Promise<void> { this.#cache.free(place) }
+  async cacheList(filter: Parameters<Store["cacheList"]>[0]): Promise<readonly CacheEntry[]> {
+    return this.#cache.list(filter);
+  }
+  async cacheRemove(filter: Parameters<Store["cacheRemove"]>[0]): Promise<number> { return this.#cache.remove(filter) }
+
   async listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> {
     this.#listeners.add(wake);
     return async () => { this.#listeners.delete(wake) };
@@ -244,6 +259,7 @@ class MemoryStore implements Store {
   async reset(): Promise<void> {
     this.#slots.clear();
     for (const kept of [this.#runs, this.#keys, this.#logs, this.#payloads, this.#sources, this.#files]) kept.clear();
+    this.#cache.remove({});
   }
   async close(): Promise<void> { this.#listeners.clear() }
 

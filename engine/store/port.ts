@@ -201,6 +201,28 @@ export interface WorkerInfo {
   readonly worker: string; readonly leaseUntil: number; readonly alive: boolean;
   readonly pools: readonly string[]; readonly info: { readonly [key: string]: string | number };
 }
+/** Whose result a cache entry is or will be: a task, the key of its policy, and the call that makes it. */
+export interface CachePlace {
+  /** `file#name`. */
+  readonly task: string;
+  readonly key: string;
+  readonly runId: string;
+  /** Key of the call inside its run. */
+  readonly call: string;
+}
+/** `mine`: execute it; with `single` nobody else will meanwhile. `busy`: that call is making it now. */
+export type CacheAnswer =
+  | { readonly state: "hit"; readonly runId: string; readonly call: string; readonly at: number;
+      /** The payload as JSON; null = undefined. */
+      readonly result: string | null }
+  | { readonly state: "mine" }
+  | { readonly state: "busy"; readonly runId: string; readonly call: string };
+export interface CacheEntry {
+  readonly task: string; readonly key: string; readonly runId: string; readonly call: string;
+  /** Length of the result's text. */
+  readonly size: number;
+  readonly createdAt: number; readonly expiresAt: number | null; readonly expired: boolean;
+}
 /** A lease that is renewed while the process's loop is blocked; `beat` says that it moves. */
 export interface LeaseGuard { beat(): void; stop(): Promise<void> }
 export interface StoreSize {
@@ -285,6 +307,17 @@ export interface Store {
   /** A transaction for a task's own writes, in this database; undefined where there is none to be had. No statement of
    *  the engine waits for one on a server; an embedded database has one connection, which it takes for its time. */
   readonly openTransaction: OpenTransaction | undefined;
+  /** The entry of a key, or leave to make it. With `single` at most one call at a time is told `mine`: until it puts or
+   *  frees, or its run is no longer owned, in this epoch, by a worker with a live lease. */
+  cacheTake(place: CachePlace & { readonly epoch: number; readonly single: boolean }): Promise<CacheAnswer>;
+  /** Keeps a result (JSON of its payload, null = undefined) and ends the flight. */
+  cachePut(entry: CachePlace & { readonly result: string | null; readonly ttlMs?: number }): Promise<void>;
+  /** Ends the flight of a call that made no entry. */
+  cacheFree(place: CachePlace & { readonly epoch: number }): Promise<void>;
+  /** Newest first. `task`: `file#name`, or the name alone; at most 1000, default 100. */
+  cacheList(filter: { readonly task?: string; readonly limit?: number }): Promise<readonly CacheEntry[]>;
+  /** Deletes entries; how many there were. */
+  cacheRemove(filter: { readonly task?: string; readonly key?: string; readonly expired?: boolean }): Promise<number>;
 
   /** Calls back when another process may have made work or mail: a hint, never the truth. Returns the unsubscriber. */
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>>;

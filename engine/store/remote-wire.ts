@@ -27,6 +27,7 @@ const TRAVELS: { readonly [V in Verb]: true } = {
   takeSlot: true, freeSlots: true, grantedSlots: true, slots: true, limits: true, reserveRate: true,
   run: true, listRuns: true, countRuns: true, turns: true,
   writeLogs: true, readLogs: true, putPayloads: true, getPayloads: true, putSources: true, getSources: true,
+  cacheTake: true, cachePut: true, cacheFree: true, cacheList: true, cacheRemove: true,
   now: true, size: true, reset: true,
 };
 export const VERBS = Object.keys(TRAVELS) as readonly Verb[]; // the keys of that object

@@ -3,8 +3,8 @@ import { RepriseError } from "../core/errors.ts";
 import type { Execute, OpenTransaction } from "../core/transaction.ts";
 import { statement } from "./statements.ts";
 import type {
-  AppendRow, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard, LogLine, Mail, NewRun, Post,
-    PostAnswer, RunCount, RunFilter, RunRow,
+  AppendRow, CacheAnswer, CacheEntry, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard,
+    LogLine, Mail, NewRun, Post, PostAnswer, RunCount, RunFilter, RunRow,
   RunState, Sent, SlotInfo, SlotRequest, LimitInfo, SourceVersion, Store, StoreSize, WorkerInfo,
 } from "./port.ts";
 
@@ -30,6 +30,7 @@ const PLAIN = statement("append-plain"), ONE = statement("append-one");
 const APPEND = "select run_id from append_rows($1, $2, $3, $4)";
 const CLAIM = "select * from claim_runs($1, $2, $3, $4::integer, $5::text::uuid, $6, $7, $8::boolean)";
 const POST = "select post_mail($1, $2, $3, $4, $5::boolean) as answer";
+const TAKE = "select * from cache_take($1, $2, $3, $4, $5::integer, $6::boolean)";
 const SWEEP = "select * from sweep_runs($1::integer, $2::integer, $3::text::uuid, $4::boolean)";
 
 /** The port, by SQL on a driver. */
@@ -214,6 +215,32 @@ export class SqlStore implements Store {
       : Object.fromEntries(rows.map((row) => [text(row["path"]), text(row["text"])]));
   }
 
+  async cacheTake(place: Parameters<Store["cacheTake"]>[0]): Promise<CacheAnswer> {
+    const [row] = await this.#ask(TAKE, [place.task, place.key, place.runId, place.call, place.epoch, place.single]);
+    const by = { runId: text(row?.["run_id"]), call: text(row?.["call"]) };
+    if (row?.["state"] === "busy") return { state: "busy", ...by };
+    return row?.["state"] !== "hit" ? { state: "mine" }
+      : { state: "hit", ...by, at: number(row["created_at"]), result: maybeText(row["result"]) };
+  }
+  async cachePut(entry: Parameters<Store["cachePut"]>[0]): Promise<void> {
+    await this.#ask(statement("cache-put"),
+      [entry.task, entry.key, entry.result, entry.runId, entry.call, entry.ttlMs ?? null]);
+  }
+  async cacheFree(place: Parameters<Store["cacheFree"]>[0]): Promise<void> {
+    await this.#ask(statement("cache-free"), [place.task, place.key, place.runId, place.call, place.epoch]);
+  }
+  async cacheList(filter: Parameters<Store["cacheList"]>[0]): Promise<readonly CacheEntry[]> {
+    const rows = await this.#ask(statement("cache-list"), [filter.task ?? null, Math.min(1000, filter.limit ?? 100)]);
+    return rows.map((row) => ({ task: text(row["task"]), key: text(row["key"]), runId: text(row["run_id"]),
+      call: text(row["call"]), size: number(row["size"]), createdAt: number(row["created_at"]),
+      expiresAt: maybeNumber(row["expires_at"]), expired: row["expired"] === true }));
+  }
+  async cacheRemove(filter: Parameters<Store["cacheRemove"]>[0]): Promise<number> {
+    const rows = await this.#ask(statement("cache-remove"),
+      [filter.task ?? null, filter.key ?? null, filter.expired ?? false]);
+    return rows.filter((row) => row["entry"] === true).length;
+  }
+
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> { return this.#driver.listen(wake) }
   async now(): Promise<number> { return number((await this.#ask(statement("now"), []))[0]?.["now"]) }
   async size(): Promise<StoreSize> {
@@ -221,9 +248,9 @@ export class SqlStore implements Store {
       ({ name: text(row["name"]), rows: number(row["rows"]), bytes: number(row["bytes"]) }));
     return { bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0), tables };
   }
-  async reset(): Promise<void> { 
-    await this.#ask(statement("reset"), []);
-    await this.#ask(statement("reset-completions"), []);
+  async reset(): Promise<void> {
+    for (const name of ["reset", "reset-completions"]) await this.#ask(statement(name), []);
+    await this.cacheRemove({});
   }
   close(): Promise<void> { return this.#driver.close() }
 

@@ -17,7 +17,8 @@ const FIRST = { task: "scheduled", timer: "sleeping", value: "recorded", wait: "
 
 /** The state in which an event leaves its call. */
 export const ENDS: { readonly [T in EndEvent["type"]]: (call: Call, event: EndEvent) => CallState } = {
-  TaskCompleted: () => "completed", TaskFailed: () => "failed", TaskCancelled: () => "cancelled",
+  TaskCompleted: (_call, event) => "cached" in event ? "cached" : "completed",
+  TaskFailed: () => "failed", TaskCancelled: () => "cancelled",
   TaskCancelRequested: () => "cancelled", TimerFired: () => "fired", TimerCancelled: () => "cancelled",
   WaitAnswered: () => "met",
   WaitClosed: (_call, event) => event.type === "WaitClosed" && event.met === true ? "met" : "closed",

@@ -2,7 +2,7 @@
 import type { ErrorRecord, Payload, WaitKind } from "../../engine/core/events.ts";
 
 export type CallState =
-  | "scheduled" | "running" | "retrying" | "interrupted" | "completed" | "failed" | "cancelled"
+  | "scheduled" | "running" | "retrying" | "interrupted" | "completed" | "cached" | "failed" | "cancelled"
   | "sleeping" | "fired" | "recorded" | "waiting" | "met" | "closed";
 
 /** One attempt. */

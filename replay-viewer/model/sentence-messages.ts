@@ -9,7 +9,7 @@ import type { Payload } from "../../engine/core/events.ts";
 
 type Types = "SignalReceived" | "WaitAnswered" | "UpdateReceived" | "UpdateCompleted" | "WaitOpened" | "WaitClosed"
   | "SignalSent" | "ChildStarted" | "ChildCompleted" | "ChildFailed" | "ChildCancelled" | "ChildCancelRequested"
-  | "PatchDecided" | "Published" | "Reported" | "RunContinued" | "RunPaused" | "RunUnpaused" | "RunForked"
+  | "PatchDecided" | "Published" | "Reported" | "Heartbeat" | "RunContinued" | "RunPaused" | "RunUnpaused" | "RunForked"
   | "ResultInjected" | "AttemptQueued";
 
 /** ` with {...}`, or nothing. */
@@ -83,6 +83,8 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
     ...carrying(event.value), "."],
   Reported: (event, { history }) => [callName(history.call(event.key), event.key), " showed ", event.kind, " ",
     said(event.name, { strong: true }), ...carrying(event.value), "."],
+  Heartbeat: (event, { history }) => [callName(history.call(event.key), event.key), " said that it is alive",
+    ...carrying(event.value), "."],
   RunContinued: (event, { history }) => ["The run ", said("continued", { strong: true }), " as run ",
     shortId(event.nextId), ` after ${duration(event.at - history.startAt)}`, ...carrying(event.input), "."],
   RunPaused: (event) => [by(event.who), " ", said("paused", { strong: true }), " the run."],

@@ -53,6 +53,7 @@ function fate(call: Call): SaidList {
   const tries = call.tries.length;
   switch (call.state) {
     case "completed": return [" It succeeded ", took, " later", tries > 1 ? ` on attempt ${tries}` : "", ...end, "."];
+    case "cached": return [" Its result came from the cache ", took, " later", ...end, "."];
     case "failed": return [" It failed for good ", took, " later", ...end, "."];
     case "cancelled": return [" It was given up ", took, " later", ...end, "."];
     case "running": return [` It is running, ${attemptOf(call, call.tries.at(-1)?.attempt ?? 1)}.`];
@@ -126,6 +127,16 @@ function balance(history: History): string {
     + (holds > 0 ? `, taken over ${times(holds)}` : "");
 }
 
+/** A result that an earlier call had made. */
+function fromCache(event: Of<"TaskCompleted">, call: Call,
+  cached: NonNullable<Of<"TaskCompleted">["cached"]>): SaidList {
+  return [callName(call, event.key), " was not executed: the ", said("cache", { strong: true }),
+    ` had its result from ${cached.key} of run ${shortId(cached.run)}, ${
+      duration(Math.max(0, event.at - cached.at))} old.`,
+    ...(event.result === undefined ? [] : [" It was ", said(preview(shownPayload(event.result), 60), { code: true }),
+      "."])];
+}
+
 const SPEAKERS: { readonly [T in EventType]: Speaker<T> } = {
   ...MESSAGE_SPEAKERS,
   RunStarted: (event) => [said(event.workflow, { strong: true }), " began as ", event.name,
@@ -189,6 +200,7 @@ const SPEAKERS: { readonly [T in EventType]: Speaker<T> } = {
   TaskCompleted: (event, about) => {
     const call = about.history.call(event.key);
     if (call === undefined) return [event.key, " completed."];
+    if (event.cached !== undefined) return fromCache(event, call, event.cached);
     const all = duration(event.at - call.at), work = workMs(call);
     const several = call.tries.length > 1;
     return [callName(call, event.key), " succeeded", several ? ` on attempt ${event.attempt}` : "", ...struggle(call),

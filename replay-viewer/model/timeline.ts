@@ -79,6 +79,8 @@ export function segmentsOf(call: Call, now: number): Segment[] {
     waitSeq = call.retries.find((retry) => retry.attempt === one.attempt + 1)?.seq ?? one.endSeq ?? one.seq;
   }
   const last = call.tries.at(-1);
+  if (call.state === "cached") return [...out, segment(call, wait, at, end, "open", 0, waitSeq),
+    segment(call, "mark", end, end, "completed", 0, call.endSeq ?? call.seq)];
   if (end > at && last?.outcome !== "completed") {
     const outcome = call.state === "cancelled" ? "cancelled" : "open";
     if (last === undefined || last.outcome !== "running") {

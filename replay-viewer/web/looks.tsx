@@ -34,6 +34,7 @@ const CALL: { readonly [S in CallState]: Look } = {
   retrying: { icon: "again", tone: "wait", word: "retrying" },
   interrupted: { icon: "note", tone: "wait", word: "interrupted" },
   completed: { icon: "ok", tone: "ok", word: "completed" },
+  cached: { icon: "ok", tone: "ok", word: "cached" },
   failed: { icon: "bad", tone: "bad", word: "failed" },
   cancelled: { icon: "off", tone: "off", word: "given up" },
   sleeping: { icon: "sleep", tone: "run", word: "sleeping" },
@@ -60,7 +61,7 @@ const EVENT: { readonly [T in EventType]: readonly [IconName, Tone] } = {
   SignalSent: ["right", "plain"], ChildStarted: ["right", "plain"], ChildCompleted: ["ok", "ok"],
   ChildFailed: ["bad", "bad"], ChildCancelled: ["off", "off"], ChildCancelRequested: ["off", "off"],
   ResultInjected: ["note", "wait"], PatchDecided: ["mark", "plain"], Published: ["mark", "plain"],
-  Reported: ["mark", "plain"], RunContinued: ["again", "ok"], RunPaused: ["park", "wait"],
+  Reported: ["mark", "plain"], Heartbeat: ["dot", "plain"], RunContinued: ["again", "ok"], RunPaused: ["park", "wait"],
   RunUnpaused: ["play", "plain"], RunForked: ["again", "plain"],
   CancelRequested: ["off", "wait"], MailIgnored: ["dot", "off"], Noted: ["note", "wait"],
 };

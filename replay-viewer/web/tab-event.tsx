@@ -139,7 +139,8 @@ function Values({ run, event, call }: { run: Session; event: Event; call: Call |
     {result !== undefined && <ValuePart id="result" title={call?.kind === "value" ? "Value" : call?.kind === "wait"
       ? "What came" : "Result"} base="result"
       payload={result} />}
-    {result === undefined && call?.state === "completed" && <section><h2>Result</h2><p class="faint value-line">
+    {result === undefined && (call?.state === "completed" || call?.state === "cached")
+      && <section><h2>Result</h2><p class="faint value-line">
       undefined</p></section>}
     {event.type === "RunStarted" && run.row.value?.tags.length ? <section><h2>Tags</h2>
       <p>{run.row.value.tags.map((tag) => <span class="tag" key={tag}>{tag}</span>)}</p></section> : null}

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { describeHolder, holderOf } from "../../engine/index.ts";
-import { databaseSetting, logLevelSetting, packageRoot, proofSetting, viewerSetting, withoutPassword }
+import { databaseSetting, logLevelSetting, packageRoot, poolSetting, proofSetting, viewerSetting, withoutPassword }
   from "../config.ts";
 import { withEngine } from "./open.ts";
 import { exitCodeOf, out, outJson, sayError, table, type Style } from "./output.ts";
@@ -29,7 +29,8 @@ export function addAbout(program: Command): void {
     .action(async (style: Style) => {
     const database = databaseSetting(), held = await holderLine();
     const settings = [{ ...database, value: withoutPassword(database.value) }, logLevelSetting(), proofSetting(),
-      viewerSetting(), ...held === undefined ? [] : [{ name: "holder", value: held, from: "the database's lock" }]];
+      poolSetting("thread"), poolSetting("process"), viewerSetting(),
+      ...held === undefined ? [] : [{ name: "holder", value: held, from: "the database's lock" }]];
     if (style.json) outJson(settings);
     else out(table(["SETTING", "VALUE", "FROM"], settings.map(({ name, value, from }) => [name, value, from])));
   });

@@ -2,6 +2,7 @@
 /** Composition root of the command line: parse, dispatch, and one place where errors become exit codes. */
 import { Command, CommanderError } from "commander";
 import { addAbout, packageVersion } from "./about.ts";
+import { addCache } from "./cache.ts";
 import { addDb } from "./db.ts";
 import { addLimit } from "./limit.ts";
 import { addDev } from "./dev.ts";
@@ -18,7 +19,8 @@ const program = new Command("reprise")
   .description("Durable execution: ordinary TypeScript that survives kill -9 and replays exactly.")
   .version(packageVersion()).showSuggestionAfterError().showHelpAfterError("(reprise --help lists the commands)")
   .exitOverride();
-const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addLimit, addDb, addServer, addView, addAbout];
+const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addCache, addLimit, addDb, addServer, addView,
+  addAbout];
 for (const add of commands) add(program);
 for (const command of program.commands) overrideExit(command);
 

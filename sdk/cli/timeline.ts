@@ -28,7 +28,8 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
     case "TimerStarted": lines.set(event.key, call(event.purpose ?? "timer", event.at, "waiting")); return;
     case "AttemptStarted": if (line !== undefined) { line.attempts = event.attempt; line.state = "running" } return;
     case "RetryScheduled": if (line !== undefined) line.state = "retrying"; return;
-    case "TaskCompleted": end("completed"); return;
+    case "TaskCompleted": if (event.cached === undefined) end("completed");
+      else end("cached", `from ${event.cached.key} of ${event.cached.run}`); return;
     case "TaskFailed": end("failed", event.error.message); return;
     case "TimerFired": end("fired"); return;
     case "TaskCancelRequested": case "TaskCancelled": case "TimerCancelled": end("cancelled"); return;

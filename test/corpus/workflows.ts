@@ -41,7 +41,8 @@ const failsAs = async (promise: Promise<unknown>): Promise<string> => {
 /** A workflow of the corpus with its only possible result. */
 export interface Specimen { readonly name: string; readonly run: Workflow<Inputs, unknown>; readonly result: unknown }
 const specimens: Specimen[] = [];
-function specimen(name: string, result: unknown, fn: () => Promise<unknown>): void {
+/** Adds a workflow to the corpus; further files of it do, too. */
+export function specimen(name: string, result: unknown, fn: () => Promise<unknown>): void {
   specimens.push({ name, result, run: workflow(`corpus-${name}`, fn) });
 }
 
