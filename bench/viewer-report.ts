@@ -34,7 +34,8 @@ export function viewerReport({ machine, size, measured }: ViewerResults): string
 Machine: ${Object.entries(machine).map(([name, value]) => `${name} ${value}`).join(" · ")}
 
 ${size.runs.toLocaleString("en")} runs on PostgreSQL, one more with ${size.events.toLocaleString("en")} events; the
-rows are put in by SQL. Database, engine, viewer and browser share the machine's cores.
+rows are put in by SQL. Database, engine, viewer and browser share the machine's cores, with whatever else ran there:
+\`loadBefore\` is the load average when the bench began. On two cores a load of 10 makes times about five times as long.
 
 | what | | value | wanted |
 |---|---|---|---|

@@ -4,7 +4,7 @@
  * else bench/viewer-results.md is written.
  */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -21,6 +21,7 @@ import { heapBytes, listMs, LOADER, openRun, scrubP95, searchMs, watchHeads } fr
 import { viewerReport } from "./viewer-report.ts";
 import { LONG_RUN, seedLongRun, seedRuns } from "./viewer-seed.ts";
 
+const loadBefore = round(loadavg()[0] ?? 0, 1);
 const json = process.argv.includes("--json"), quick = process.argv.includes("--quick");
 const RUNS = quick ? 2_000 : 1_000_000, EVENTS = quick ? 2_000 : 100_000, ROUNDS = quick ? 2 : 7;
 const say = (text: string): void => { process.stderr.write(`${text}\n`) };
@@ -62,7 +63,7 @@ await server.stop();
 
 const document = {
   machine: { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown", memoryGiB: round(totalmem() / 2 ** 30, 1),
-    platform: process.platform, node: process.version, chromium: browser.version() },
+    platform: process.platform, node: process.version, chromium: browser.version(), loadBefore },
   size: { runs: RUNS, events: EVENTS },
   measured: {
     listFirstPageMs: round(pageMs, 0), ...lists, runFirstDrawingMs: round(long.drawnMs, 0),

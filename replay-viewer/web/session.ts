@@ -24,6 +24,9 @@ export type Fetched<T> = { readonly state: "loading" } | { readonly state: "here
 /** How far a history has come. */
 export interface Progress { readonly here: number; readonly head: number; readonly whole: boolean }
 
+/** What is derived from a history costs by its length: while it comes in pages, it is derived so often. */
+const DRAW_MS = 400;
+
 /** One run as the page follows it: its events, the cursor, what is loaded beside them. */
 export class Session {
   readonly id: string;
@@ -161,15 +164,21 @@ export class Session {
 
   /** Fetches what is missing, page by page, and draws as it comes. */
   async #page(): Promise<void> {
+    let next = historyAfter(this.id, this.history.head), drawnAt = -Infinity;
     for (let whole = false; !whole;) {
-      const page = await historyAfter(this.id, this.history.head);
+      const page = await next, last = page.events.at(-1)?.seq ?? page.head;
       this.#clockAhead = page.now - Date.now();
-      whole = this.history.head + page.events.length >= page.head || page.events.length === 0;
-      batch(() => {
-        this.#add(page.events);
-        this.#tick();
-        this.progress.value = { here: this.history.head, head: page.head, whole };
-      });
+      whole = last >= page.head;
+      if (!whole) next = historyAfter(this.id, last); // it comes while this one is taken in
+      next.catch(() => undefined); // told where it is awaited
+      if (whole || performance.now() - drawnAt > DRAW_MS) {
+        batch(() => {
+          this.#add(page.events);
+          this.#tick();
+          this.progress.value = { here: this.history.head, head: page.head, whole };
+        });
+        drawnAt = performance.now();
+      } else this.history.add(page.events);
       await new Promise((resolve) => { setTimeout(resolve, 0) });
     }
   }
