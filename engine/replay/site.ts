@@ -10,7 +10,11 @@ const roots = new Map<string, string>();
 const OWN_ROOT = packageOf(fileURLToPath(import.meta.url));
 /** Our own rooms, as source or built; a user's file may live below the same root (examples, tests). */
 const OWN = ["engine", "sdk", "replay-viewer", "dist"].map((room) => join(OWN_ROOT, room) + sep);
-const known = new Map<string, string | undefined>();
+/** Sites by script, then by position in it: a position is had for less than line and column. */
+const known = new Map<string, Map<number, string | undefined>>();
+
+/** One for all: V8 makes its `stack` an accessor, and that costs less the second time. */
+const holder: { stack?: unknown } = {};
 
 /** The first frame outside node, node_modules and this package; `skip` and everything above it is left out. Never
  *  throws. */
@@ -20,7 +24,6 @@ export function callSite(skip: (...args: never[]) => unknown): string | undefine
     for (const limit of FRAMES) {
       Error.stackTraceLimit = limit;
       Error.prepareStackTrace = framesOf;
-      const holder: { stack?: unknown } = {};
       Error.captureStackTrace(holder, skip);
       // prepareStackTrace above makes the stack an array of frames.
       const frames = holder.stack as readonly NodeJS.CallSite[];
@@ -43,11 +46,11 @@ function framesOf(_error: Error, frames: NodeJS.CallSite[]): NodeJS.CallSite[] {
 function siteOf(frame: NodeJS.CallSite): string | undefined {
   const script = frame.getScriptNameOrSourceURL() ?? frame.getFileName();
   if (!script) return undefined;
-  const line = frame.getLineNumber() ?? 0, column = frame.getColumnNumber() ?? 0;
-  const place = `${script}:${line}:${column}`;
-  if (known.has(place)) return known.get(place);
-  const site = siteAt(script, line, column, frame.getFunctionName());
-  known.set(place, site);
+  const position = frame.getPosition(), places = known.get(script) ?? new Map<number, string | undefined>();
+  const found = places.get(position);
+  if (found !== undefined || places.has(position)) return found;
+  const site = siteAt(script, frame.getLineNumber() ?? 0, frame.getColumnNumber() ?? 0, frame.getFunctionName());
+  known.set(script, places.set(position, site));
   return site;
 }
 
