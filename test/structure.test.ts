@@ -289,3 +289,14 @@ describe("pause and inject", () => {
       code: "RUN_ENDED" });
   });
 });
+
+test("parents that wait for children take no worker's place: a small worker runs a tree that is wider than itself",
+  async () => {
+  await engine.close();
+  engine = await openEngine({ database: "memory:", work: { concurrency: 2 } });
+  const leaf = workflow("narrow-leaf", async (n: number) => (await echo(n)) as number);
+  const middle = workflow("narrow-middle", async (n: number) => (await Promise.all([leaf(n), leaf(n + 1)])).length);
+  const run = await begin(async () => (await Promise.all(Array.from({ length: 8 }, (_, i) => middle(i)))).length);
+  expect(await run.result()).toBe(8);
+  expect(types(await history(run)), "its children ran while it was here").not.toContain("RunReleased");
+});

@@ -354,15 +354,16 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   }
 
   /** Called by the worker every second: sets timers that have come near, gives the run back when it has long been
-   *  idle. */
-  check(): void {
+   *  idle, or is and others want the room. */
+  check(crowded: boolean): void {
     this.#timers.approach();
     const now = this.clock.monotonic();
-    if (!this.#caughtUp || this.#busy) this.#busyAt = now;
-    else if (now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");
+    if (!this.#caughtUp || this.busy) this.#busyAt = now;
+    else if (crowded || now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");
   }
 
-  get #busy(): boolean { return this.#turns > 0 || this.#tasks.running + this.#tasks.queued > 0 || !this.#outbox.empty }
+  /** Is anything of it under way? A run that waits for a timer, a message or a child is not. */
+  get busy(): boolean { return this.#turns > 0 || this.#tasks.running + this.#tasks.queued > 0 || !this.#outbox.empty }
 
   #giveBack(reason: "drain" | "idle" | "paused"): void {
     if (this.#closing || !this.#caughtUp) return;

@@ -64,3 +64,10 @@ export class Patience {
     await new Promise<void>((resolve) => { this.#options.clock.after(this.#options.random() * cap, resolve) });
   }
 }
+
+/** Whatever was thrown, as the store's: what it meant to be is in its cause. */
+export function asStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError("STORE_UNAVAILABLE", error instanceof Error ? error.message : String(error), "unknown",
+    undefined, error);
+}

@@ -13,7 +13,7 @@ import type { Departure, DriverHost, HeldRun } from "./host.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, type History } from "./load.ts";
 import { Logs } from "./logs.ts";
-import { Patience } from "./patience.ts";
+import { asStoreError, Patience } from "./patience.ts";
 import { Slots } from "./slots.ts";
 
 /** What a worker tells whoever watches: facts that are durable, and what a person should know. */
@@ -35,7 +35,7 @@ export interface WorkerOptions {
   readonly workflows: () => readonly string[];
   readonly observer: Observer;
   readonly pools: readonly string[];
-  /** Runs held at once, counted when claiming; runs that this process starts itself are not refused. */
+  /** Runs busy at once, counted when claiming; runs that this process starts itself are not refused. */
   readonly concurrency: number;
   /** "all": any run of its pools. "own": only runs that it started or resumed, and their children. "none": claims
    *  nothing. */
@@ -54,6 +54,8 @@ const POLL_FIRST_MS = 25;
 const POLL_LAST_MS = 1_000;
 const MAX_CRASHES = 5;
 const SWEEP_RUNS = 1000;
+/** With so many times more runs here than may be busy, those that wait go at once, not after a while. */
+const CROWD = 20;
 /** How long starting a run waits for a database that is away, before it fails. */
 const START_PATIENCE_MS = 30_000;
 
@@ -116,7 +118,8 @@ export class Worker implements DriverHost {
       this.#guard ??= this.#stopped ? undefined : this.store.guardLease(this.id, this.#leaseMs);
       this.#guard?.beat();
       if (late > BLOCKED_MS) this.#options.observer.blocked?.(late);
-      for (const driver of this.held) driver.check();
+      const crowded = this.#runs.size > CROWD * this.#options.concurrency;
+      for (const driver of this.held) driver.check(crowded);
     });
     // Who may be dead himself buries nobody: after a block or a suspended machine the heartbeat comes first.
     if (this.store.kind !== "memory") this.#every(SWEEP_MS, async () => { if (this.mayStart()) await this.sweep() });
@@ -130,6 +133,12 @@ export class Worker implements DriverHost {
   get id(): string { return this.#id }
   now(): number { return this.clock.now() + this.#offsetMs }
   get held(): readonly Driver[] { return [...this.#runs.values()] }
+  /** Runs that wait for a timer, a message or a child take no place: else parents would keep their children out. */
+  get #busy(): number {
+    let busy = 0;
+    for (const driver of this.#runs.values()) if (driver.busy) busy++;
+    return busy;
+  }
   driver(runId: string): Driver | undefined { return this.#runs.get(runId) }
 
   /** Creates a run; with `work` it is this worker's from its first row on. */
@@ -187,7 +196,7 @@ export class Worker implements DriverHost {
 
   workflow(name: string): WorkflowSpec | undefined { return this.#options.workflow(name) }
   takes(pool: string | undefined): boolean {
-    return !this.#stopped && this.#options.claims !== "none" && this.#runs.size < this.#options.concurrency
+    return !this.#stopped && this.#options.claims !== "none" && this.#busy < this.#options.concurrency
       && this.#options.pools.includes(pool ?? "default");
   }
   adopt({ run, history }: Birth): void {
@@ -334,7 +343,7 @@ export class Worker implements DriverHost {
         await this.#runs.get(runId)?.onMail(mailHead);
       }
     }
-    const free = this.#options.concurrency - this.#runs.size;
+    const free = this.#options.concurrency - this.#busy;
     if (this.#options.claims === "none" || free <= 0 || (this.#options.claims === "own"
       && this.#own.size === 0)) return found;
     this.#claiming = true;
@@ -383,10 +392,4 @@ export class Worker implements DriverHost {
     };
     arm();
   }
-}
-
-function asStoreError(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  return new StoreError("STORE_UNAVAILABLE", error instanceof Error ? error.message : String(error), "unknown",
-    undefined, error);
 }
