@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exponential, formatMs, openFold, openRunEngine, openStore, toMs, type Duration,
   type Event } from "../engine/index.ts";
+import type { Draft } from "../engine/core/events.ts";
+import { foldAll } from "../engine/core/fold.ts";
 import { Keys } from "../engine/core/keys.ts";
 import { renderTemplate, runName, taskRunName } from "../engine/core/names.ts";
 import { delayBefore } from "../engine/core/retry.ts";
@@ -54,6 +56,50 @@ describe("the fold", () => {
         expect(fold.view).toEqual(stateAfter(events, n));
       }
     }), { numRuns: 200 });
+  });
+
+  test("gives signals to waits as the code does, however far its decisions lag behind the log", () => {
+    const op = fc.record({ open: fc.boolean(), name: fc.constantFrom("a", "b"), pick: fc.nat(5) });
+    const turns = fc.array(fc.record({ name: fc.constantFrom("a", "b", "none"), ops: fc.array(op, { maxLength: 3 }),
+      lag: fc.nat(3) }), { minLength: 1, maxLength: 12 });
+    fc.assert(fc.property(turns, (wanted) => {
+      const events: Draft[] = [], places: number[] = [];
+      const add = (draft: Draft): number => events.push(draft); // its seq
+      const waits: { key: string; name: string; got: number | undefined; state: string }[] = [], kept: number[] = [];
+      const nameOf = (seq: number): string => { const event = events[seq - 1];
+        return event?.type === "SignalReceived" ? event.name : "" };
+      const deliver = ({ name }: { name: string }): void => {
+        places.push(add(name === "none" ? { type: "TimerFired", at: 1, key: `timer:${places.length}` }
+          : { type: "SignalReceived", at: 1, n: places.length, name, value: { p: places.length } }));
+      };
+      for (const [i, { name, ops, lag }] of wanted.entries()) {
+        for (const later of wanted.slice(places.length, i + 1 + lag)) deliver(later);
+        const by = places[i] ?? 0; // the turn of delivery i: first it comes, then the code decides
+        const open = waits.find((wait) => wait.state === "open" && wait.name === name);
+        if (name !== "none" && open !== undefined) { open.got = by; open.state = "met" }
+        else if (name !== "none") kept.push(by);
+        for (const { open: opens, name: wanting, pick } of ops) {
+          const key = `wait:${waits.length}`, first = kept.findIndex((seq) => nameOf(seq) === wanting);
+          const left = waits.filter((wait) => wait.state === "open"), closing = left[pick % left.length];
+          if (opens) {
+            const [taken] = first === -1 ? [] : kept.splice(first, 1);
+            waits.push({ key, name: wanting, got: taken, state: taken === undefined ? "open" : "met" });
+            add({ type: "WaitOpened", at: 1, key, by, kind: "signal", name: wanting,
+              ...(taken !== undefined && { taken }) });
+          } else if (closing !== undefined) {
+            closing.state = "closed";
+            add({ type: "WaitClosed", at: 1, key: closing.key, by });
+          }
+        }
+      }
+      // Each draft with its place is the event that it was the draft of.
+      const { waits: folded, signals } = foldAll(events.map((draft, i) => ({ ...draft, seq: i + 1 }) as Event));
+      const value = (seq: number | undefined): unknown => seq === undefined ? undefined : signals.get(seq)?.value;
+      expect([...folded.values()].map((wait) => [wait.key, wait.state, wait.value])).toEqual(
+        waits.map((wait) => [wait.key, wait.state, value(wait.got)]));
+      expect([...signals.values()].filter(({ unread }) => unread).map(({ seq }) => seq)).toEqual(
+        kept.sort((a, b) => a - b));
+    }), { numRuns: 2000 });
   });
 
   test("refuses a gap", () => {

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { monotonicFactory } from "ulid";
 import type { AppendRow, NewRun, Store } from "../engine/store/port.ts";
 import { caching } from "./store-contract-cache.ts";
+import { sending } from "./store-contract-sent.ts";
 
 const ulid = monotonicFactory();
-const HOUR = 3_600_000;
+export const HOUR = 3_600_000;
 
 export function newRun(fields: Partial<NewRun> = {}): NewRun {
   return { runId: ulid(), workflow: "wf", name: "fluffy-dodo", pool: "default", priority: 0, tags: [],
@@ -14,14 +15,14 @@ export function newRun(fields: Partial<NewRun> = {}): NewRun {
     appendId: randomUUID(), count: 1, events: '[{"type":"RunStarted","at":1}]', ...fields };
 }
 /** Claimed inline: RunStarted and RunClaimed, epoch 1, head 2. */
-function mine(worker: string, fields: Partial<NewRun> = {}): NewRun {
+export function mine(worker: string, fields: Partial<NewRun> = {}): NewRun {
   return newRun({ worker, count: 2, events: '[{"type":"RunStarted","at":1},{"type":"RunClaimed","at":1}]', ...fields });
 }
-function row(runId: string, firstSeq: number, previousSeq: number, fields: Partial<AppendRow> = {}): AppendRow {
+export function row(runId: string, firstSeq: number, previousSeq: number, fields: Partial<AppendRow> = {}): AppendRow {
   return { runId, firstSeq, previousSeq, count: 1, appendId: randomUUID(), epoch: 1,
     events: '[{"type":"Noted","at":2}]', ...fields };
 }
-const claimOf = (worker: string, fields: object = {}): Parameters<Store["claim"]>[0] =>
+export const claimOf = (worker: string, fields: object = {}): Parameters<Store["claim"]>[0] =>
   ({ worker, pools: ["default"], codeVersion: "v1", limit: 10, claimId: randomUUID(), ...fields });
 
 export function storeContract(name: string, open: () => Promise<Store>, skip = false): void {
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: () => Promise<Store>, skip = f
     appending(() => ({ store, worker, created }));
     claiming(() => ({ store, hired, created }));
     mailing(() => ({ store, worker, created }));
+    sending(() => ({ store, worker, hired, created }));
     keeping(() => ({ store, worker, created }));
     caching(() => ({ store, hired, created, mine, row }));
   });

@@ -27,6 +27,9 @@ export class Fold {
   #steps: Undo[] = [];
   /** Waits that are open; a set, since a loop may have made 100,000. */
   readonly #open = new Set<WaitView>();
+  /** Signals that nobody has read, by name; and which one each wait was met by. */
+  readonly #unread = new Map<string, Set<SignalView>>();
+  readonly #metBy = new Map<WaitView, SignalView>();
 
   /** The state after the events applied so far. Read it; only the fold writes. */
   get view(): RunView { return this.#view }
@@ -165,6 +168,8 @@ export class Fold {
     this.#push(task.attempts, { attempt, startedAt, endedAt: undefined, error: undefined, worker: this.#view.worker });
   }
 
+  /** The log's order is not the code's: a signal may stand before what an earlier turn decided. The code sees it after
+   *  that, so a wait of an earlier turn gets it, and one that an earlier turn closed never did. */
   #wait(event: Extract<Event, { readonly type: "WaitOpened" | "WaitClosed" | "WaitAnswered" | "SignalReceived" }>):
     void {
     const { waits, signals } = this.#view;
@@ -172,20 +177,55 @@ export class Fold {
       const taken = event.taken === undefined ? undefined : signals.get(event.taken);
       const wait = waitOf(event, taken);
       this.#put(waits, event.key, wait);
-      if (taken !== undefined) this.#set(taken, "unread", false); else this.#listen(wait, true);
+      if (taken !== undefined) { this.#read(taken, true); return }
+      this.#listen(wait, true);
+      const came = event.kind === "signal" ? oldest(this.#unread.get(event.name), (one) => one.seq > wait.by)
+        : undefined;
+      if (came !== undefined) this.#meet(wait, came, event.at);
     } else if (event.type === "SignalReceived") {
       const { seq, name, value } = event;
-      let oldest: WaitView | undefined;
-      for (const wait of this.#open) {
-        if (wait.kind === "signal" && wait.name === name && wait.seq < (oldest?.seq ?? Infinity)) oldest = wait;
-      }
-      this.#put(signals, seq, { seq, name, value, unread: oldest === undefined });
-      if (oldest !== undefined) this.#endWait(oldest, "met", event.at, value);
+      const signal: SignalView = { seq, name, value, unread: false };
+      this.#put(signals, seq, signal);
+      this.#give(signal, event.at);
     } else {
       const wait = waits.get(event.key), answered = event.type === "WaitAnswered";
-      if (wait !== undefined) this.#endWait(wait, answered || event.met === true ? "met" : "closed", event.at, answered
-        ? event.value : undefined);
+      if (wait === undefined) return;
+      const met = answered ? undefined : this.#metBy.get(wait);
+      if (met !== undefined && "by" in event && event.by < met.seq) {
+        this.#all(wait, { state: "closed", endedAt: event.at, value: undefined });
+        this.#give(met, event.at, true);
+      } else this.#endWait(wait, answered || event.met === true ? "met" : "closed", event.at, answered ? event.value
+        : undefined);
     }
+  }
+  /** To the oldest open wait of its name, else it is unread. One that a closed wait had gives way to none that came
+   *  after it: what those had goes on to the next. */
+  #give(signal: SignalView, at: number, again = false): void {
+    const later = !again ? []
+      : [...this.#metBy].flatMap(([wait, met]) => met.seq > signal.seq && wait.state === "met" ? [wait] : []);
+    const wait = oldest(later.length === 0 ? this.#open : [...this.#open, ...later],
+      ({ kind, name }) => kind === "signal" && name === signal.name);
+    if (wait === undefined) { this.#read(signal, false); return }
+    const displaced = wait.state === "met" ? this.#metBy.get(wait) : undefined;
+    this.#meet(wait, signal, at);
+    if (displaced !== undefined) this.#give(displaced, at, true);
+  }
+  #meet(wait: WaitView, signal: SignalView, at: number): void {
+    this.#read(signal, true);
+    if (wait.state === "met") this.#set(wait, "value", signal.value);
+    else this.#endWait(wait, "met", at, signal.value);
+    const before = this.#metBy.get(wait);
+    this.#metBy.set(wait, signal);
+    this.#steps.push(() => { if (before === undefined) this.#metBy.delete(wait); else this.#metBy.set(wait, before) });
+  }
+  #read(signal: SignalView, read: boolean): void {
+    const kept = this.#unread.get(signal.name) ?? new Set();
+    this.#unread.set(signal.name, kept);
+    const change = (unread: boolean): void => { if (unread) kept.add(signal); else kept.delete(signal) };
+    const before = kept.has(signal);
+    change(!read);
+    this.#steps.push(() => change(before));
+    this.#set(signal, "unread", !read);
   }
   #endWait(wait: WaitView, state: "met" | "closed", endedAt: number, value: Payload | undefined): void {
     if (wait.state !== "open") return;
@@ -272,6 +312,13 @@ type Folded = "RunStarted" | "TaskScheduled" | "TaskCompleted" | "TaskFailed" | 
   | "PatchDecided" | "Published" | "RunContinued"
   | "CancelRequested" | "RunCompleted" | "RunFailed" | "RunCancelled";
 
+/** The one with the smallest seq. */
+function oldest<T extends { readonly seq: number }>(all: Iterable<T> | undefined, fits: (one: T) => boolean):
+  T | undefined {
+  let found: T | undefined;
+  for (const one of all ?? []) if (fits(one) && one.seq < (found?.seq ?? Infinity)) found = one;
+  return found;
+}
 function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): TaskView {
   return { key: event.key, name: event.name, state: "scheduled", input: event.input, result: undefined,
     error: undefined, cached: undefined, beat: undefined,

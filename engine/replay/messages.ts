@@ -99,9 +99,10 @@ export class Messages {
     const kept = this.#kept.get(event.name);
     if (kept === undefined) this.#kept.set(event.name, [{ event, value }]); else kept.push({ event, value });
   }
-  /** Signals that came and were never read, in the order of coming. */
-  get unread(): readonly SignalReceived[] {
-    return [...this.#kept.values()].flat().map(({ event }) => event).sort((a, b) => a.seq - b.seq);
+  /** Signals that came and were never read, updates that found no handler, in the order of coming. */
+  get unread(): readonly (SignalReceived | UpdateReceived)[] {
+    return [...[...this.#kept.values()].flat(), ...[...this.#early.values()].flat()].map(({ event }) => event)
+      .sort((a, b) => a.seq - b.seq);
   }
 
   /** From here on this function answers updates of this name, those that came before first. */

@@ -4,7 +4,7 @@
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
 import { isDelivery, isTerminal, type ChildStarted, type Delivery, type Draft, type Event,
-  type SignalReceived, type Terminal } from "../core/events.ts";
+  type Terminal } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
@@ -23,7 +23,7 @@ import { Mailroom, type Addressee } from "./mail.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { values, valueOf } from "./rehearse.ts";
 import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
-import { originOf, sends, sentWith, withRetry, type Sender } from "./sent.ts";
+import { changeOf, goesAlong, originOf, sends, sentWith, withRetry, type Sender, type Unread } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
 import { Timers, type TimerHost } from "./timers.ts";
 
@@ -47,8 +47,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #sender: Sender | undefined;
   readonly #origin: Sender["started"];
   readonly #slot: Sender["slot"];
-  /** Signals that are in the log, or nearly, and not in the code yet. */
-  #onTheirWay: Draft<SignalReceived>[] | undefined;
+  /** What came by mail and is in the log, or nearly, and not in the code yet. */
+  #onTheirWay: Unread[] | undefined;
   /** What there was when the run came here; let go when it has been replayed. */
   #events: readonly Event[];
   readonly #codeVersion: string;
@@ -137,7 +137,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#busyAt = this.clock.monotonic();
     if (this.#pinnedElsewhere()) return;
     const deliveries = this.#events.filter(isDelivery);
-    if (this.#mailRead > 0) this.#onTheirWay = deliveries.filter((event) => event.type === "SignalReceived");
+    if (this.#mailRead > 0) this.#onTheirWay = deliveries.filter(goesAlong);
     this.#replay(deliveries, 0);
   }
 
@@ -162,7 +162,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     const progress = this.#crashes > 0 ? { ...change, crashes: 0 } : change;
     this.#crashes = 0;
     if (this.#closing) return;
-    if (draft.type === "SignalReceived") (this.#onTheirWay ??= []).push(draft);
+    if (goesAlong(draft)) (this.#onTheirWay ??= []).push(draft);
+    if (draft.type === "CancelRequested") this.#tasks.hold();
     this.#push(draft, progress, notBefore);
     this.#host.committer.mark(this, true);
   }
@@ -241,7 +242,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     if (delivery === undefined) { this.#live(); return }
     this.#execution.deliver(delivery, valueOf(delivery, this.#execution), (result) => {
       this.#arrived(delivery);
-      for (const decision of result.decisions) this.#push(this.#retried(decision), this.#changeOf(decision));
+      for (const decision of result.decisions) this.#push(this.#retried(decision), changeOf(decision));
       if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
       if (this.#departure === undefined) this.#replay(deliveries, index + 1);
     });
@@ -256,8 +257,9 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     if (!this.#outbox.empty) this.#host.committer.mark(this, this.#execution.ended);
     const paused = pausedIn(this.#events), inherited = inheritedChildren(this.#events);
     this.#events = [];
-    for (const child of inherited) void this.#bearAgain(child).catch((error: unknown) => this.#broken(error));
-    if (paused) void this.#lookForResume().catch((error: unknown) => this.#broken(error)); else this.#goOn();
+    const broken = (error: unknown): void => this.#broken(error);
+    for (const child of inherited) void this.#bearAgain(child).catch(broken);
+    if (paused) void this.#lookForResume().catch(broken); else this.#goOn();
   }
 
   /** The children that were open where a fork began are its own: made once, under ids of its own. */
@@ -271,12 +273,14 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     }
   }
 
+  /** Reads its mail before it begins anything: a cancellation may be in it. */
   #goOn(): void {
+    this.#tasks.hold();
     for (const call of this.#execution.open.values()) {
       if (call.kind === "task") this.#tasks.resume(call);
     }
     this.#timers.approach();
-    void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error));
+    void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error)).then(() => this.#tasks.letGo());
     this.#checkStuck();
   }
 
@@ -295,22 +299,27 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
 
   #feed(event: Delivery): void {
     this.#turns++;
-    if (event.type === "TimerFired") this.#timers.disarm(event.key);
-    this.#execution.deliver(event, valueOf(event, this.#execution),
-      (result) => { this.#turns--; this.#arrived(event); this.#onTurn(result) });
+    if (event.type === "TimerFired" || event.type === "ResultInjected") this.#timers.disarm(event.key);
+    if (event.type === "ResultInjected") this.#tasks.abort(event.key, new Cancelled("a person gave its result"));
+    this.#execution.deliver(event, valueOf(event, this.#execution), (result) => {
+      this.#turns--;
+      this.#arrived(event);
+      this.#onTurn(result);
+      if (event.type === "CancelRequested") this.#tasks.letGo();
+    });
   }
 
-  #arrived(event: Delivery): void { if (event.type === "SignalReceived") this.#onTheirWay?.shift() }
+  #arrived(event: Delivery): void { if (goesAlong(event)) this.#onTheirWay?.shift() }
 
   #onTurn(result: TurnResult): void {
     if (this.#departure !== undefined) return;
     if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
     for (const decision of result.decisions) {
-      this.add(this.#retried(decision), this.#changeOf(decision));
+      this.add(this.#retried(decision), changeOf(decision));
       const call = this.#execution.open.get(decision.key);
       switch (decision.type) {
         case "TaskScheduled": if (call?.kind === "task") this.#tasks.begin(call, 1); break;
-        case "TimerStarted": if (call?.kind === "timer") this.#timers.arm(call.key, call.dueAt); break;
+        case "TimerStarted": if (call?.kind === "timer" && !this.#paused) this.#timers.arm(call.key, call.dueAt); break;
         case "TimerCancelled": this.#timers.disarm(decision.key); break;
         case "TaskCancelRequested": this.#tasks.abort(decision.key, new Cancelled(decision.reason)); break;
         default: break;
@@ -322,14 +331,6 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   /** A failure of the code, not one that the engine found, may be followed by another try. */
   #retried(decision: DecisionDraft): DecisionDraft {
     return decision.type === "RunFailed" ? withRetry(decision, this.#asSender) : decision;
-  }
-
-  #changeOf(decision: { readonly type: string }): RowChange | undefined {
-    const state = ({ RunCompleted: "completed", RunContinued: "completed", RunFailed: "failed",
-      RunCancelled: "cancelled" } as const)[
-      // Looked up by any decision's type; those that end nothing are simply not there.
-      decision.type as "RunCompleted"];
-    return state === undefined ? undefined : { state, release: true };
   }
 
   #diverged(found: Divergence): void {
@@ -362,6 +363,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     else if (crowded || now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");
   }
 
+  bears(runId: string): boolean { return this.#outbox.bears(runId) }
   /** Is anything of it under way? A run that waits for a timer, a message or a child is not. */
   get busy(): boolean { return this.#turns > 0 || this.#tasks.running + this.#tasks.queued > 0 || !this.#outbox.empty }
 

@@ -28,11 +28,15 @@ export class Mailroom {
   /** Waits whose answer is on its way to the log. */
   readonly #answered = new Set<string>();
   #reading: Promise<void> = Promise.resolve();
+  /** A pause was read: what came after it is for whoever takes the run next. */
+  #shut = false;
   constructor(run: Addressee, execution: Execution) { this.#run = run; this.#execution = execution }
 
   /** Reads letters after those that it is reading. */
   read(letters: readonly Mail[]): Promise<void> {
-    return (this.#reading = this.#reading.then(async () => { for (const mail of letters) await this.#open(mail) }));
+    return (this.#reading = this.#reading.then(async () => {
+      for (const mail of letters) if (!this.#shut) await this.#open(mail);
+    }));
   }
 
   async #open(mail: Mail): Promise<void> {
@@ -62,7 +66,7 @@ export class Mailroom {
         this.#run.deliver({ type: "ResultInjected", at, n, key, ...carried, who: who ?? "", reason: reason ?? "" },
           undefined, { mailRead: n });
         return undefined;
-      case "pause": this.#run.pause(n, who); return undefined;
+      case "pause": this.#shut = true; this.#run.pause(n, who); return undefined;
       case "resume": return "the run goes on";
       default: return "nothing to do";
     }

@@ -123,12 +123,12 @@ export class Operator {
   /** Posts a letter, to the last link of the chain if the run has continued. undefined: it has ended. */
   async #post(runId: string, letter: Letter): Promise<Posted | undefined> {
     const dedupe = `${letter.kind}/${letter.dedupe ?? this.#parts.ids.uuid()}`;
-    const answer = await this.#parts.patience.insist(() => this.#parts.store.post({ runId, kind: letter.kind, dedupe,
-      payload: JSON.stringify(letter.body), ...(letter.control && { control: true }) }), FATE_MS);
+    const answer = await this.#ask(() => this.#parts.store.post({ runId, kind: letter.kind, dedupe,
+      payload: JSON.stringify(letter.body), ...(letter.control && { control: true }) }));
     if (answer === "no_run") throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`,
       "List them: reprise runs ls");
     if (answer === "finished") {
-      const last = (await loadHistory(this.#parts.store, runId)).events.at(-1);
+      const last = (await this.#history(runId)).at(-1);
       return last?.type === "RunContinued" ? this.#post(last.nextId, letter) : undefined;
     }
     this.#parts.poke();
@@ -144,27 +144,30 @@ export class Operator {
   /** The event that a letter became; undefined when nobody has read it in time. */
   async #fate({ runId, dedupe }: Posted): Promise<Event | undefined> {
     const { store } = this.#parts;
-    const n = (await store.mail(runId, 0)).find((mail) => mail.dedupe === dedupe)?.n;
+    const n = (await this.#ask(() => store.mail(runId, 0))).find((mail) => mail.dedupe === dedupe)?.n;
     if (n === undefined) return undefined;
-    return this.#poll(runId, async (row) => {
-      if (row.mailRead < n) return undefined;
-      return (await loadHistory(store, runId)).events.findLast((event) => "n" in event && event.n === n);
-    });
+    return this.#poll(runId, async (row) => row.mailRead < n ? undefined
+      : (await this.#history(runId)).findLast((event) => "n" in event && event.n === n));
   }
 
   async #reply(runId: string, name: string, id: string): Promise<unknown> {
-    const { store } = this.#parts;
-    const reply = await this.#poll(runId, async () => (await loadHistory(store, runId)).events.findLast((event) =>
-      event.type === "UpdateCompleted" && event.id === id));
+    const reply = await this.#poll(runId, async () => (await this.#history(runId)).findLast((event) =>
+      (event.type === "UpdateCompleted" && event.id === id) || event.type === "RunContinued"));
+    if (reply?.type === "RunContinued") return this.#reply(reply.nextId, name, id); // it went along
     if (reply?.type !== "UpdateCompleted") throw pending(runId, name);
     if (reply.error !== undefined) throw fromErrorRecord(reply.error);
     return decodeValue(reply.result);
   }
 
+  #ask<T>(ask: () => Promise<T>): Promise<T> { return this.#parts.patience.insist(ask, FATE_MS) }
+  async #history(runId: string): Promise<readonly Event[]> {
+    return (await this.#ask(() => loadHistory(this.#parts.store, runId))).events;
+  }
+
   async #poll(runId: string, look: (row: RunRow) => Promise<Event | undefined>): Promise<Event | undefined> {
     const { store, clock } = this.#parts, until = clock.monotonic() + await this.#readerMs();
     for (let waitMs = 5; ; waitMs = Math.min(500, waitMs * 2)) {
-      const row = await store.run(runId);
+      const row = await this.#ask(() => store.run(runId));
       const found = row && await look(row);
       if (found !== undefined || row === undefined) return found;
       if (TERMINAL_STATES.includes(row.state) || clock.monotonic() > until) return look(row);

@@ -48,6 +48,11 @@ export class Outbox {
   get head(): number { return this.#head }
   get empty(): boolean { return this.#waiting.length === 0 && this.#flying.length === 0 }
 
+  /** Is this run about to be made, or made perhaps and not known to be? */
+  bears(runId: string): boolean {
+    return [...this.#flying, ...this.#waiting].some(({ sending }) => sending?.born?.run.runId === runId);
+  }
+
   /** Adds an event; its instant is never below that of the event before. */
   add(draft: Draft, change?: RowChange, notBefore?: number, sending?: Sending): void {
     this.#lastAt = Math.max(this.#lastAt, draft.at);

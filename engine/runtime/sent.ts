@@ -1,5 +1,6 @@
 /** What leaves with a decision, in its commit: runs that it starts, mail to other runs. */
-import type { Decision, Draft, ErrorRecord, RunFailed, RunStarted, SignalReceived } from "../core/events.ts";
+import type { CancelRequested, Decision, Delivery, Draft, ErrorRecord, RunFailed, RunStarted, SignalReceived,
+  UpdateReceived } from "../core/events.ts";
 import type { RunInfo } from "../core/policy.ts";
 import type { Open } from "../replay/calls.ts";
 import { delayBefore } from "../core/retry.ts";
@@ -8,19 +9,26 @@ import type { Sent, SentMail, SentRun } from "../store/port.ts";
 import { birth, type Birth } from "./birth.ts";
 import { forkRow } from "./fork.ts";
 import type { DriverHost } from "./host.ts";
+import type { RowChange } from "./outbox.ts";
 
 /** The run that decides. */
 export interface Sender {
   readonly run: RunInfo;
   readonly started: Pick<RunStarted, "parent" | "chain" | "tags" | "pool" | "priority" | "deadlineAt" | "retry">;
   readonly host: DriverHost;
-  /** Signals that came and nobody read: they go along when the run continues as another. */
-  readonly unread: () => readonly Draft<SignalReceived>[];
+  /** Letters that came and that the code has not read: they go along when the run continues as another. */
+  readonly unread: () => readonly Unread[];
   readonly open: () => Iterable<Open>;
   /** Up to where a further try shares the history. */
   readonly retryFrom: () => number;
   /** The turns that the run takes. */
   readonly slot: { readonly slotKey: string; readonly slotMax: number } | undefined;
+}
+/** What came by mail, and is another link's if this one ends before it reads. */
+export type Unread = Draft<SignalReceived | UpdateReceived | CancelRequested>;
+/** Does this delivery go along with a chain? */
+export function goesAlong<E extends Draft<Delivery>>(event: E): event is Extract<E, Pick<Unread, "type">> {
+  return event.type === "SignalReceived" || event.type === "UpdateReceived" || event.type === "CancelRequested";
 }
 /** Mail and births; `born` are those that this worker holds from their first row on. */
 export interface Sending { readonly sent: readonly Sent[]; readonly born?: Birth }
@@ -110,10 +118,32 @@ function nextLink(decision: Draft<Extract<Decision, { readonly type: "RunContinu
     workflow: host.workflow(run.workflow) ?? { name: run.workflow, codeVersion: "" },
     chain: { first: chain?.first ?? run.id, link: (chain?.link ?? 1) + 1 },
   }, host.ids);
-  const signals = sender.unread().map(({ n, name, value }) => ({ from: run.id, runId: decision.nextId, kind: "signal",
-    dedupe: `${run.id}/unread/${n}`, payload: JSON.stringify({ name, value }) }));
-  return { sent: [{ from: run.id, create: made.run }, ...signals, { from: run.id, moveTo: decision.nextId }],
+  const along = sender.unread().map((event) => ({ from: run.id, runId: decision.nextId, ...letterOf(event, run.id) }));
+  return { sent: [{ from: run.id, create: made.run }, ...along, { from: run.id, moveTo: decision.nextId }],
     ...(made.run.worker !== undefined && { born: made }) };
+}
+
+/** The letter that an event was, under a key of its own; an update keeps its key, its caller may ask again. */
+function letterOf(event: Unread, runId: string): Pick<SentMail, "kind" | "dedupe" | "payload"> {
+  const dedupe = `${runId}/unread/${event.n}`;
+  switch (event.type) {
+    case "SignalReceived": return { kind: "signal", dedupe, payload: JSON.stringify({ name: event.name,
+      value: event.value }) };
+    case "UpdateReceived": return { kind: "update", dedupe: `update/${event.id}`,
+      payload: JSON.stringify({ id: event.id, name: event.name, value: event.value }) };
+    case "CancelRequested": return { kind: "cancel", dedupe, payload: JSON.stringify({ reason: event.reason,
+      graceMs: event.graceMs }) };
+    default: { const unknown: never = event; throw new Error(`corrupt letter ${JSON.stringify(unknown)}`) }
+  }
+}
+
+/** How a decision changes the run's row: the four that end a run end its row. */
+export function changeOf(decision: { readonly type: string }): RowChange | undefined {
+  const state = ({ RunCompleted: "completed", RunContinued: "completed", RunFailed: "failed",
+    RunCancelled: "cancelled" } as const)[
+    // Looked up by any decision's type; those that end nothing are simply not there.
+    decision.type as "RunCompleted"];
+  return state === undefined ? undefined : { state, release: true };
 }
 
 const NOWHERE: Sender["started"] = {};

@@ -48,6 +48,9 @@ export class Tasks {
   #queued = 0;
   #draining = false;
   #drained: (() => void) | undefined;
+  /** How many reasons there are to begin nothing now, and what waits for their end. */
+  #holds = 0;
+  #held: (() => void)[] | undefined;
 
   constructor(driver: Driver, host: DriverHost, history: readonly Event[]) {
     this.#driver = driver;
@@ -105,11 +108,26 @@ export class Tasks {
   }
 
   #start(task: Task, attempt: number): void {
-    const { call } = task;
-    if (!this.#host.mayStart()) { this.#host.whenRenewed(() =>
-      { if (this.#tasks?.get(call.key) === task) this.#start(task, attempt) }); return }
+    const again = (): void => {
+      if (this.#tasks?.get(task.call.key) === task && !this.#draining) this.#start(task, attempt);
+    };
+    if (this.#holds > 0) { (this.#held ??= []).push(again); return }
+    if (!this.#host.mayStart()) { this.#host.whenRenewed(again); return }
     this.#running++;
-    afterTurns(() => { void this.#attempt(task, attempt) });
+    afterTurns(() => {
+      if (this.#holds === 0) { void this.#attempt(task, attempt); return }
+      (this.#held ??= []).push(again);
+      this.#ended();
+    });
+  }
+
+  /** No attempt starts until `letGo`: a cancellation is in the log, or may be in the mail, and has not had its turn. */
+  hold(): void { this.#holds++ }
+  letGo(): void {
+    if (--this.#holds > 0) return;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const begin of held) begin();
   }
 
   /** The code gave this task up; a late result is dropped. */
@@ -161,9 +179,9 @@ export class Tasks {
       if (task.call.spec.policy.cache === undefined) await this.#try(task, attempt, abort, undefined);
       else await this.#tryCached(task, attempt, abort);
     }
-    this.#running--;
-    if (this.#running === 0) this.#drained?.();
+    this.#ended();
   }
+  #ended(): void { if (--this.#running === 0) this.#drained?.() }
 
   /** Takes the result of an earlier call, waits for one that is being made, or makes it. */
   async #tryCached(task: Task, attempt: number, abort: Abort): Promise<void> {

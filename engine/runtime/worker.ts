@@ -73,6 +73,8 @@ export class Worker implements DriverHost {
   readonly #runs = new Map<string, Driver>();
   /** Runs that this process started or resumed: what claims "own" may take again. */
   readonly #own = new Set<string>();
+  /** Those that it is creating: the database may know them before it does. */
+  readonly #making = new Set<string>();
   /** Those of them that were given back and will move by themselves. */
   readonly #asleep = new Set<string>();
   #alive: (() => void) | undefined;
@@ -143,7 +145,9 @@ export class Worker implements DriverHost {
 
   /** Creates a run; with `work` it is this worker's from its first row on. */
   async create(run: NewRun, history: History, workflow: WorkflowSpec): Promise<{ runId: string; existed: boolean }> {
-    const answer = await this.patience.insist(() => this.store.create(run), START_PATIENCE_MS);
+    this.#making.add(run.runId);
+    const answer = await this.patience.insist(() => this.store.create(run), START_PATIENCE_MS)
+      .finally(() => { this.#making.delete(run.runId) });
     if (answer.result === "full") throw new RepriseError("CONCURRENCY_FULL",
       `no run of workflow '${run.workflow}' was started: run ${answer.runId} has its turn of '${run.slotKey}'`,
       "Wait for it, or let new runs queue: concurrency: { onFull: \"queue\" }.");
@@ -255,6 +259,7 @@ export class Worker implements DriverHost {
 
   #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec,
     history: History): void {
+    if (this.#runs.has(claim.runId)) return; // one owner
     const driver = new Driver(this, workflow, claim, history);
     this.#runs.set(claim.runId, driver);
     this.#asleep.delete(claim.runId);
@@ -305,7 +310,8 @@ export class Worker implements DriverHost {
   /** A claim whose answer was lost is never resent: the database knows what I own. */
   async #adopt(): Promise<void> {
     for (const { runId, epoch } of await this.store.owned(this.id)) {
-      if (this.#runs.has(runId) || this.#claiming) continue;
+      if (this.#runs.has(runId) || this.#claiming || this.#making.has(runId)) continue;
+      if (this.held.some((driver) => driver.bears(runId))) continue; // it comes here when its birth is known
       const row = await this.store.run(runId);
       if (row?.owner !== this.id || row.epoch !== epoch || this.#runs.has(runId)) continue;
       await this.#take({ runId, epoch, workflow: row.workflow, head: row.asOf, mailHead: row.mailHead,

@@ -50,7 +50,8 @@ class MemoryStore implements Store {
     });
   }
 
-  async create(run: NewRun): Promise<CreateAnswer> {
+  async create(run: NewRun): Promise<CreateAnswer> { return this.#create(run) }
+  #create(run: NewRun): CreateAnswer {
     const key = run.idempotencyKey === undefined ? undefined : `${run.workflow}\0${run.idempotencyKey}`;
     if (run.replace && key !== undefined) this.#freeKey(key, run.appendId);
     const holder = this.#runs.has(run.runId) ? run.runId : key === undefined ? undefined : this.#keys.get(key);
@@ -58,7 +59,7 @@ class MemoryStore implements Store {
       const mine = this.#runs.get(holder)?.history[0]?.appendId === run.appendId;
       return { result: mine ? "mine" : "exists", runId: holder };
     }
-    const full = run.skipIfFull ? await this.turns(run.slotKey ?? "") : [];
+    const full = run.skipIfFull ? this.#turns(run.slotKey ?? "") : [];
     if (run.skipIfFull && full.length >= (run.slotMax ?? 1)) return { result: "full", runId: full[0]?.runId ?? "" };
     const now = this.#now(), mine = run.worker !== undefined;
     this.#runs.set(run.runId, { mail: [], controlHead: 0, notVersions: [], row: newRow(run, now),
@@ -74,7 +75,7 @@ class MemoryStore implements Store {
     const landed: string[] = [];
     for (const row of rows) if (this.#land(row)) landed.push(row.runId);
     for (const change of changes) if (landed.includes(change.runId)) this.#change(change);
-    for (const one of sent) if (landed.includes(one.from)) await this.#send(one);
+    for (const one of sent) if (landed.includes(one.from)) this.#send(one);
     return landed;
   }
 
@@ -125,7 +126,8 @@ class MemoryStore implements Store {
       });
   }
 
-  async post(mail: Post): Promise<PostAnswer> {
+  async post(mail: Post): Promise<PostAnswer> { return this.#post(mail) }
+  #post(mail: Post): PostAnswer {
     const run = this.#runs.get(mail.runId);
     if (run === undefined) return "no_run";
     if (run.mail.some(({ dedupe }) => dedupe === mail.dedupe)) return "duplicate";
@@ -209,7 +211,8 @@ class MemoryStore implements Store {
     return [...counts.values()];
   }
 
-  async turns(slotKey: string): ReturnType<Store["turns"]> {
+  async turns(slotKey: string): ReturnType<Store["turns"]> { return this.#turns(slotKey) }
+  #turns(slotKey: string): Awaited<ReturnType<Store["turns"]>> {
     return [...this.#runs.values()].filter(({ row }) => row.slotKey === slotKey && !TERMINAL_STATES.includes(row.state))
       .map(({ row }) => ({ runId: row.runId, held: row.slotHeld })).sort((a, b) => Number(b.held) - Number(a.held)
         || (a.runId < b.runId ? -1 : 1));
@@ -263,14 +266,24 @@ class MemoryStore implements Store {
   }
   async close(): Promise<void> { this.#listeners.clear() }
 
-  async #send(sent: Sent): Promise<void> {
-    if ("create" in sent) await this.create(sent.create);
+  #send(sent: Sent): void {
+    if ("create" in sent) this.#create(sent.create);
     else if ("moveTo" in sent) {
       const from = this.#runs.get(sent.from);
       for (const { n, dedupe, kind, payload } of from?.mail ?? []) {
-        if (n > (from?.row.mailRead ?? 0)) await this.post({ runId: sent.moveTo, dedupe, kind, payload });
+        if (n > (from?.row.mailRead ?? 0)) this.#post({ runId: sent.moveTo, dedupe, kind, payload });
       }
-    } else await this.post(sent);
+    } else if (this.#post(sent) === "finished") {
+      const next = this.#nextLink(sent.runId);
+      if (next !== undefined) this.#send({ ...sent, runId: next });
+    }
+  }
+  /** The run that this one went on as. */
+  #nextLink(runId: string): string | undefined {
+    // Rows hold lists of events, whose last says how the run ended.
+    const last = (JSON.parse(this.#runs.get(runId)?.history.at(-1)?.events ?? "[]") as readonly { readonly type: string;
+      readonly nextId?: string }[]).at(-1);
+    return last?.type === "RunContinued" ? last.nextId : undefined;
   }
   #alive(worker: string): boolean { return (this.#workers.get(worker)?.until ?? 0) > this.#now() }
   #seen({ row }: Run): RunRow { return { ...row, ownerAlive: row.owner !== null && this.#alive(row.owner) } }

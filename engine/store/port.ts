@@ -116,7 +116,7 @@ export interface Post {
   /** Also wakes a run that is paused or parked. */
   readonly control?: boolean;
 }
-/** Mail that leaves with an append: posted only if the row of run `from` lands. */
+/** Mail that leaves with an append: posted only if the row of run `from` lands, and to the last link of a chain. */
 export interface SentMail extends Post { readonly from: string }
 /** A run that is made with an append: only if the row of run `from` lands. */
 export interface SentRun { readonly from: string; readonly create: NewRun }

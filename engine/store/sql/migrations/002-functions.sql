@@ -132,9 +132,23 @@ begin
   return 'ok';
 end $$;
 
+-- Posts mail that a run sends: as post_mail, and on to the last link when the run that it is for has continued.
+create function send_mail(p_run text, p_dedupe text, p_kind text, p_payload text, p_control boolean)
+returns text language plpgsql as $$
+declare answer text; target text := p_run; ended json;
+begin
+  loop
+    answer := post_mail(target, p_dedupe, p_kind, p_payload, p_control);
+    if answer <> 'finished' then return answer; end if;
+    select h.events::json -> -1 into ended from history h where h.run_id = target order by h.first_seq desc limit 1;
+    if ended ->> 'type' is distinct from 'RunContinued' then return answer; end if;
+    target := ended ->> 'nextId';
+  end loop;
+end $$;
+
 -- Appends with changes of state and mail. p_rows, p_events: as in append-plain.sql. p_changes: JSON array of
 -- {r,st,rel,wk,ml,cr,pk,up,nv}, at most one per run of
--- p_rows; p_mail: {f,to,k,kd,v,ct} is mail, {f,cr} a run to make,
+-- p_rows; p_mail: {f,to,k,kd,v,ct} is mail (to a chain: to its last link), {f,cr} a run to make,
 -- {f,mv} moves what f has not read to another run; each only if the row of run f landed. Returns the runs whose row
 -- landed.
 -- Locks: the runs rows it changes or mails to, sorted; then history keys; then mailbox.
@@ -191,7 +205,7 @@ begin
         perform post_mail(s.mv, m.dedupe, m.kind, m.payload, false) from (
           select b.* from mailbox b join runs r on r.run_id = b.run_id where b.run_id = s.f and b.n > r.mail_read
           order by b.n) m;
-      else perform post_mail(s."to", s.k, s.kd, s.v, s.ct);
+      else perform send_mail(s."to", s.k, s.kd, s.v, s.ct);
       end if;
     end loop;
   end if;
