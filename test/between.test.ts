@@ -36,6 +36,11 @@ function withDelay(base: Store, msOf: (verb: string, args: readonly unknown[]) =
     };
   } });
 }
+/** Computes for so long that the burst of turns ends; a turn's own clock stands still meanwhile. */
+function compute(ms: number): void {
+  const end = originals.performanceNow() + ms;
+  while (originals.performanceNow() < end);
+}
 const history = (run: { readonly id: string }): Promise<readonly Event[]> => engine.history(run.id);
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
   for (;;) { const found = await look(); if (found !== undefined && found !== false) return found; await pause(2) }
@@ -63,15 +68,10 @@ describe("after CancelRequested is in the history", () => {
     return events.flatMap((event) => event.type === "AttemptStarted" && event.seq > cancel.seq
       && givenUp.has(event.key) ? [`${event.seq} ${event.key}`] : []);
   }
-  /** Computes for so long that the burst of turns ends; a turn's own clock stands still meanwhile. */
-  const busy = (ms: number): void => {
-    const end = originals.performanceNow() + ms;
-    while (originals.performanceNow() < end);
-  };
   const go = signal("c3-go"), step = task("c3-step", async () => { await pause(50) });
 
   test("no attempt starts, though the turn before it schedules tasks", async () => {
-    const run = await begin(async () => { await go.wait(); const all = [step(), step()]; busy(3); await all[0] });
+    const run = await begin(async () => { await go.wait(); const all = [step(), step()]; compute(3); await all[0] });
     await has(run, "WaitOpened");
     await run.signal(go);
     await run.cancel(); // both are in the mail before it is looked at: one row, two turns
@@ -85,7 +85,7 @@ describe("after CancelRequested is in the history", () => {
     const run = await begin(async () => {
       await go.wait();
       const all = [step()];
-      busy(3);
+      compute(3);
       try { await all[0] } finally { await shield(() => step()) }
     });
     await has(run, "WaitOpened");
@@ -224,3 +224,20 @@ test("a child whose birth is acknowledged late has one owner, though the heartbe
   await pause(200);
   expect(ran).toEqual(["ran 1", "ran 2"]);
 });
+
+test("a timer fires once, though the worker looks for near ones while its event waits for its turn", async () => {
+  const go = signal("busy-go");
+  const run = await begin(async () => { await go.wait(); await sleep(300); await sleep(900); return "once" });
+  await has(run, "WaitOpened");
+  // Each turn of these computes for a moment, so that the event of the timer stands in line while a second passes.
+  const slow = await Promise.all(Array.from({ length: 60 }, () => begin(async () => {
+    for (let i = 0; i < 12; i++) { await sleep(100); compute(4) }
+  })));
+  await run.signal(go);
+  expect(await run.result()).toBe("once");
+  for (const one of [run, ...slow]) {
+    await one.result();
+    const fired = (await history(one)).flatMap((event) => event.type === "TimerFired" ? [event.key] : []);
+    expect(new Set(fired).size, fired.join()).toBe(fired.length);
+  }
+}, 30_000);

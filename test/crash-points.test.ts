@@ -15,6 +15,8 @@ import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 import { effects, specimens, type Specimen } from "./corpus/workflows.ts";
 import "./corpus/tasks.ts";
 import { checkHistory } from "./checker.ts";
+import { conversations } from "./corpus/conversations.ts";
+import { crashed as talked, everyPrefixReplays as everyPrefixOfAll } from "./crashing.ts";
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
 const folder = mkdtempSync(join(tmpdir(), "reprise-crash-"));
@@ -74,6 +76,24 @@ async function everyPrefixReplays(specimen: Specimen, events: readonly Event[], 
     expect(found.diff, `${specimen.name}: first ${k} events`).toBeUndefined();
   }
 }
+
+describe("in memory, runs that talk and die at any call to the store", () => {
+  for (const talk of conversations) {
+    test(`come to the same end: ${talk.name}`, async () => {
+      for (const fault of ["die-before", "die-after", "drop", "lose-answer"] as const) {
+        for (let at = 1; at <= 60; at++) {
+          const store = await openStore("memory:");
+          const { reached } = await talked(talk, store, at, fault);
+          points++;
+          if (fault === "die-after" && !reached) await everyPrefixOfAll(store, talk.name);
+          if (!reached) break;
+        }
+      }
+    }, 300_000);
+  }
+  afterAll(() => { process.stderr.write(`${conversations.length} conversations, ${points} crash points\n`) });
+});
+let points = 0;
 
 describe("in memory, a run that dies at any call to the store", () => {
   for (const specimen of specimens) {

@@ -1,4 +1,5 @@
-/** Ends a run that is asked to stop, without its code: one that has not begun, or is set aside. */
+/** Ends or parks a run without its code: one that has not begun, is set aside, or cannot be read. */
+import { RepriseError } from "../core/errors.ts";
 import type { Draft } from "../core/events.ts";
 import { encodeEvents } from "../codec/rows.ts";
 import type { Claimed, Mail, RunRow, Store } from "../store/port.ts";
@@ -36,4 +37,13 @@ async function endClaimed(worker: Ender, { runId, epoch, head }: Claimed, { n, p
   await worker.patience.insist(() => worker.store.append([{ runId, firstSeq: head + 1, count: 2, epoch,
     appendId: worker.ids.uuid(), events: encodeEvents(drafts), previousSeq: lastFirstSeq }],
   [{ runId, state: "cancelled", release: true, mailRead: n, parked: null }], told === undefined ? [] : [told]));
+}
+
+/** A history that cannot be read parks its run and blocks nobody. */
+export async function parkUnreadable(worker: Ender, { runId, epoch, head }: Claimed, error: unknown): Promise<void> {
+  const code = error instanceof RepriseError ? error.code : "HISTORY_CORRUPT";
+  const message = error instanceof Error ? error.message : String(error);
+  const events = JSON.stringify([{ type: "RunParked", at: worker.now(), code, message }]);
+  await worker.patience.insist(() => worker.store.append([{ runId, firstSeq: head + 1, count: 1, epoch, events,
+    appendId: worker.ids.uuid(), previousSeq: head }], [{ runId, state: "parked", parked: code, release: true }], []));
 }

@@ -3,7 +3,7 @@
  * start what was decided, give it back when it has nothing to do.
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
-import { isDelivery, isTerminal, type ChildStarted, type Delivery, type Draft, type Event,
+import { isDelivery, isTerminal, type Delivery, type Draft, type Event,
   type Terminal } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
@@ -23,7 +23,8 @@ import { Mailroom, type Addressee } from "./mail.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { values, valueOf } from "./rehearse.ts";
 import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
-import { changeOf, goesAlong, originOf, sends, sentWith, withRetry, type Sender, type Unread } from "./sent.ts";
+import { bearAgain, changeOf, goesAlong, originOf, sends, sentWith, withRetry, type Sender,
+  type Unread } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
 import { Timers, type TimerHost } from "./timers.ts";
 
@@ -192,6 +193,9 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     await (this.#mailroom ??= new Mailroom(this, this.#execution)).read(asked);
   }
 
+  /** There may be mail that nobody told of: an answer was lost. */
+  async lookForMail(): Promise<void> { await this.onMail((await this.#host.store.run(this.run.id))?.mailHead ?? 0) }
+
   /** Stops making attempts and gives the run back: now if nothing runs, else when what runs has ended. */
   async release(reason: "drain" | "idle", graceMs: number): Promise<void> {
     await this.#tasks.drain(graceMs);
@@ -258,19 +262,10 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     const paused = pausedIn(this.#events), inherited = inheritedChildren(this.#events);
     this.#events = [];
     const broken = (error: unknown): void => this.#broken(error);
-    for (const child of inherited) void this.#bearAgain(child).catch(broken);
-    if (paused) void this.#lookForResume().catch(broken); else this.#goOn();
-  }
-
-  /** The children that were open where a fork began are its own: made once, under ids of its own. */
-  async #bearAgain(child: ChildStarted): Promise<void> {
-    if (!this.#execution.open.has(child.key)) return;
-    const made = sentWith(child, this.#asSender);
-    for (const one of made?.sent ?? []) {
-      if (!("create" in one)) continue;
-      const answer = await this.#host.patience.insist(() => this.#host.store.create(one.create));
-      if (answer.result === "created" && made?.born !== undefined) this.#host.adopt(made.born);
+    for (const child of inherited) if (this.#execution.open.has(child.key)) {
+      void bearAgain(child, this.#asSender).catch(broken);
     }
+    if (paused) void this.#lookForResume().catch(broken); else this.#goOn();
   }
 
   /** Reads its mail before it begins anything: a cancellation may be in it. */
@@ -299,11 +294,12 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
 
   #feed(event: Delivery): void {
     this.#turns++;
-    if (event.type === "TimerFired" || event.type === "ResultInjected") this.#timers.disarm(event.key);
     if (event.type === "ResultInjected") this.#tasks.abort(event.key, new Cancelled("a person gave its result"));
     this.#execution.deliver(event, valueOf(event, this.#execution), (result) => {
       this.#turns--;
       this.#arrived(event);
+      // Not before the turn: until then the code has the timer open, and it would be set again.
+      if (event.type === "TimerFired" || event.type === "ResultInjected") this.#timers.disarm(event.key);
       this.#onTurn(result);
       if (event.type === "CancelRequested") this.#tasks.letGo();
     });
@@ -357,7 +353,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   /** Called by the worker every second: sets timers that have come near, gives the run back when it has long been
    *  idle, or is and others want the room. */
   check(crowded: boolean): void {
-    this.#timers.approach();
+    if (!this.#paused) this.#timers.approach();
     const now = this.clock.monotonic();
     if (!this.#caughtUp || this.busy) this.#busyAt = now;
     else if (crowded || now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");

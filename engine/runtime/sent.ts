@@ -1,6 +1,6 @@
 /** What leaves with a decision, in its commit: runs that it starts, mail to other runs. */
-import type { CancelRequested, Decision, Delivery, Draft, ErrorRecord, RunFailed, RunStarted, SignalReceived,
-  UpdateReceived } from "../core/events.ts";
+import type { CancelRequested, ChildStarted, Decision, Delivery, Draft, ErrorRecord, RunFailed, RunStarted,
+  SignalReceived, UpdateReceived } from "../core/events.ts";
 import type { RunInfo } from "../core/policy.ts";
 import type { Open } from "../replay/calls.ts";
 import { delayBefore } from "../core/retry.ts";
@@ -106,6 +106,16 @@ function childOf(decision: Draft<Extract<Decision, { readonly type: "ChildStarte
     parent: { id: run.id, key: decision.key, root: started.parent?.root ?? run.id },
   }, host.ids);
   return { sent: [{ from: run.id, create: made.run }], ...(made.run.worker !== undefined && { born: made }) };
+}
+
+/** The children that were open where a fork began are its own: made once, under ids of its own. */
+export async function bearAgain(child: ChildStarted, sender: Sender): Promise<void> {
+  const { host } = sender, made = sentWith(child, sender);
+  for (const one of made?.sent ?? []) {
+    if (!("create" in one)) continue;
+    const answer = await host.patience.insist(() => host.store.create(one.create));
+    if (answer.result === "created" && made?.born !== undefined) host.adopt(made.born);
+  }
 }
 
 /** The next link of a chain takes the parent, the tags and the unread mail along. */

@@ -15,6 +15,7 @@ import type { Driver } from "./driver.ts";
 import { placeFor, runElsewhere } from "./elsewhere.ts";
 import { attemptable, lastLook } from "./exactly-once.ts";
 import type { DriverHost } from "./host.ts";
+import { pastOf, type Past } from "./past.ts";
 import { Pulse } from "./pulse.ts";
 
 interface Task {
@@ -32,10 +33,6 @@ interface Task {
   begun: (() => void) | undefined;
   retry: { readonly dueAt: number; readonly cancel: () => void } | undefined;
 }
-/** What history says of the attempts of a task. */
-interface Past { beat: Payload | undefined;
-  started: number; failures: number; dueAt: number | undefined; scheduledAt: number }
-
 /** The open tasks of one hot run. */
 export class Tasks {
   readonly #driver: Driver;
@@ -108,26 +105,22 @@ export class Tasks {
   }
 
   #start(task: Task, attempt: number): void {
-    const again = (): void => {
-      if (this.#tasks?.get(task.call.key) === task && !this.#draining) this.#start(task, attempt);
-    };
-    if (this.#holds > 0) { (this.#held ??= []).push(again); return }
-    if (!this.#host.mayStart()) { this.#host.whenRenewed(again); return }
+    const { call } = task;
+    if (!this.#host.mayStart()) { this.#host.whenRenewed(() =>
+      { if (this.#tasks?.get(call.key) === task) this.#start(task, attempt) }); return }
     this.#running++;
-    afterTurns(() => {
-      if (this.#holds === 0) { void this.#attempt(task, attempt); return }
-      (this.#held ??= []).push(again);
-      this.#ended();
-    });
+    afterTurns(() => { void this.#attempt(task, attempt) });
   }
 
   /** No attempt starts until `letGo`: a cancellation is in the log, or may be in the mail, and has not had its turn. */
   hold(): void { this.#holds++ }
   letGo(): void {
-    if (--this.#holds > 0) return;
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const begin of held) begin();
+    this.#holds--;
+    afterTurns(() => {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const look of held) look();
+    });
   }
 
   /** The code gave this task up; a late result is dropped. */
@@ -205,6 +198,7 @@ export class Tasks {
     if ((place !== undefined || flight !== undefined) && !this.#host.mayStart()) { // it may have waited long
       await new Promise<void>((resolve) => { this.#host.whenRenewed(resolve) });
     }
+    while (this.#holds > 0) await new Promise<void>((resolve) => { (this.#held ??= []).push(resolve) });
     if (!this.#wants(task) || abort.aborted || (this.#draining && runner !== undefined)) {
       place?.leave();
       this.#free(task);
@@ -390,26 +384,4 @@ export class Tasks {
     return { ...this.#voice(task, attempt, abort), run: this.#driver.run, key, attempt, input,
       captureConsole: spec.policy.captureConsole ?? false };
   }
-}
-
-function pastOf(history: readonly Event[]): Map<string, Past> | undefined {
-  if (!history.some((event) => event.type === "TaskScheduled")) return undefined;
-  const past = new Map<string, Past>();
-  for (const event of history) {
-    if (event.type === "TaskScheduled") {
-      past.set(event.key, { beat: undefined, started: 0, failures: 0, dueAt: undefined, scheduledAt: event.at });
-      continue;
-    }
-    if (event.type === "RunForked") for (const task of past.values()) {
-      Object.assign(task, { failures: 0, dueAt: undefined, scheduledAt: event.at }); // a retry tries afresh
-    }
-    const task = "key" in event ? past.get(event.key) : undefined;
-    if (task === undefined) continue;
-    if (event.type === "AttemptStarted") { task.started = event.attempt; task.dueAt = undefined }
-    else if (event.type === "AttemptFailed") task.failures++;
-    else if (event.type === "RetryScheduled") task.dueAt = event.dueAt;
-    else if (event.type === "Heartbeat") task.beat = event.value;
-    else if (event.type === "TaskCompleted" || event.type === "TaskFailed") past.delete(event.key);
-  }
-  return past;
 }

@@ -6,7 +6,7 @@ import type { LogLevel } from "../replay/identity.ts";
 import { StoreError, type Claimed, type LeaseGuard, type NewRun, type Store } from "../store/port.ts";
 import type { Birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
-import { endCold } from "./cold.ts";
+import { endCold, parkUnreadable } from "./cold.ts";
 import { Committer } from "./committer.ts";
 import { Driver } from "./driver.ts";
 import type { Departure, DriverHost, HeldRun } from "./host.ts";
@@ -89,6 +89,8 @@ export class Worker implements DriverHost {
   #pollMs = POLL_FIRST_MS;
   #polling = false;
   #claiming = false;
+  /** The last answer about mail did not come. */
+  #missed = false;
   #stopped = false;
   #unlisten: (() => Promise<void>) | undefined;
 
@@ -344,7 +346,11 @@ export class Worker implements DriverHost {
     let found = false;
     if (this.slots.waiting) await this.slots.look();
     if (this.#runs.size > 0) {
-      for (const { runId, mailHead } of await this.store.due(this.id)) {
+      if (this.#missed) for (const driver of this.held) await driver.lookForMail();
+      this.#missed = true; // until the answer is here: what it names is named once
+      const due = await this.store.due(this.id);
+      this.#missed = false;
+      for (const { runId, mailHead } of due) {
         found = true;
         await this.#runs.get(runId)?.onMail(mailHead);
       }
@@ -360,7 +366,7 @@ export class Worker implements DriverHost {
           ...(this.#options.claims === "own" && { runs: [...this.#own] }),
         });
         for (const one of claimed) { found = true;
-          await this.#take(one).catch((error: unknown) => this.#unreadable(one, error)) }
+          await this.#take(one).catch((error: unknown) => parkUnreadable(this, one, error)) }
       }
     } finally { this.#claiming = false }
     return found;
@@ -374,17 +380,6 @@ export class Worker implements DriverHost {
       versions.set(version, [...versions.get(version) ?? [], name]);
     }
     return versions;
-  }
-
-  /** A history that cannot be read parks its run and blocks nobody. */
-  async #unreadable(claimed: Claimed, error: unknown): Promise<void> {
-    const code = error instanceof RepriseError ? error.code : "HISTORY_CORRUPT";
-    const message = error instanceof Error ? error.message : String(error);
-    const events = JSON.stringify([{ type: "RunParked", at: this.now(), code, message }]);
-    await this.patience.insist(() =>
-      this.store.append([{ runId: claimed.runId, firstSeq: claimed.head + 1, count: 1, appendId: this.ids.uuid(),
-      epoch: claimed.epoch, events, previousSeq: claimed.head }],
-      [{ runId: claimed.runId, state: "parked", parked: code, release: true }], []));
   }
 
   #every(ms: number, work: () => Promise<void>): void {
