@@ -1,7 +1,12 @@
 /** What this process has loaded: workflows by name, and whether it loads or runs. */
-import { RepriseError, type WorkflowSpec } from "../engine/index.ts";
+import { RepriseError, type StartRequest, type WorkflowSpec } from "../engine/index.ts";
 
-interface Definition { readonly spec: WorkflowSpec; readonly file: string | undefined; readonly public: boolean }
+/** What is needed to start a workflow with an input that is not checked yet. */
+export type Prepare = (input: unknown, options: { readonly name?: string; readonly id?: string;
+  readonly ifExists?: "attach" | "fail" | "replace"; readonly tags?: readonly string[] }) =>
+  Promise<{ readonly value: unknown; readonly fields: Omit<StartRequest, "workflow" | "input"> }>;
+interface Definition { readonly spec: WorkflowSpec; readonly file: string | undefined; readonly public: boolean;
+  readonly prepare: Prepare | undefined }
 
 const workflows = new Map<string, Definition>();
 type TaskFunction = (...args: readonly unknown[]) => unknown;
@@ -9,7 +14,8 @@ const tasks = new Map<string, TaskFunction>();
 let loading = false;
 
 /** Keeps a workflow. @throws DUPLICATE_WORKFLOW when another file took the name */
-export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isPublic = true): void {
+export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isPublic = true,
+  prepare?: Prepare): void {
   const known = workflows.get(spec.name);
   if (known !== undefined && known.file !== file) {
     throw new RepriseError("DUPLICATE_WORKFLOW",
@@ -17,7 +23,7 @@ export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isP
       `it too`,
       "Give one of them another name; the name is how a run finds its code after a restart.");
   }
-  workflows.set(spec.name, { spec, file, public: isPublic });
+  workflows.set(spec.name, { spec, file, public: isPublic, prepare });
 }
 
 /** Keeps a task; a second definition in the same file replaces the first. */
@@ -30,6 +36,14 @@ export function taskFunction(name: string, file: string): TaskFunction | undefin
 }
 
 export function workflowSpec(name: string): WorkflowSpec | undefined { return workflows.get(name)?.spec }
+/** A workflow that a user defined, with what checks its input. @throws WORKFLOW_NOT_LOADED */
+export function startable(name: string): { readonly spec: WorkflowSpec; readonly prepare: Prepare } {
+  const found = workflows.get(name);
+  if (found?.prepare !== undefined) return { spec: found.spec, prepare: found.prepare };
+  const names = definedWorkflows().map((one) => `'${one.name}'`).join(", ");
+  throw new RepriseError("WORKFLOW_NOT_LOADED", `this process has not loaded a workflow '${name}'`,
+    names === "" ? "Import the file that defines it." : `It has loaded ${names}.`);
+}
 /** Names of all loaded workflows, those of single tasks included. */
 export function workflowNames(): readonly string[] { return [...workflows.keys()] }
 /** Workflows that a user named, with the files that define them. */

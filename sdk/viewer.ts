@@ -1,8 +1,9 @@
 /** The replay viewer inside a program: served over the program's own engine, for as long as that is open. */
 import { join } from "node:path";
-import { RepriseError, type RunEngine } from "../engine/index.ts";
+import { encodeRecorded, RepriseError, type RunEngine } from "../engine/index.ts";
 import type { RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
 import { databaseSetting, packageRoot, viewerSetting } from "./config.ts";
+import { startable } from "./registry.ts";
 
 /** How a program serves its viewer: on this machine only. For more there is `reprise server start`. */
 export interface ProgramViewer {
@@ -54,7 +55,11 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
     import("../replay-viewer/server/viewer.ts"), import("../replay-viewer/server/state-folder.ts")]);
   const folder = stateFolder(database), token = keptToken(folder);
   const open = (port: number): Promise<Viewer> => openViewer({ engine, token, port, holdsProcess: false,
-    allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }) });
+    allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }),
+    actions: { start: async (name, input, how) => {
+      const { spec, prepare } = startable(name), { value, fields } = await prepare(input, how);
+      return (await engine.start({ workflow: spec, input: encodeRecorded(value, `input of ${name}`), ...fields })).runId;
+    } } });
   const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);
     throw error;

@@ -109,7 +109,7 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
     ...runPolicyOf(name, checked),
     get codeVersion() { return codeVersionOf(file).version },
   };
-  defineWorkflow(spec, file);
+  defineWorkflow(spec, file, true, (input, how) => prepared({ spec, options: checked }, input, how));
   byName.set(name, { spec, options: checked });
   return makeWorkflow({ spec, options: checked }, {});
 }

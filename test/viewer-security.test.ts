@@ -94,7 +94,7 @@ describe("every route", () => {
       }
     }
     expect(table).toEqual([]);
-    expect(Object.keys(paths)).toHaveLength(18);
+    expect(Object.keys(paths)).toHaveLength(25);
     expect((await send("/api/v1/runs", { method: "DELETE", token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing", { token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing")).status).toBe(404);

@@ -171,9 +171,10 @@ describe("the server", () => {
       paths: z.record(z.string(), z.record(z.string(), operation)) }).parse(body);
     expect(openapi).toBe("3.1.0");
     expect(Object.keys(paths)).toEqual(["/runs", "/runs/{id}", "/runs/{id}/history", "/runs/{id}/logs",
-      "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/cancel", "/runs/{id}/resume", "/runs/{id}/pause",
-      "/runs/{id}/retry", "/runs/{id}/signal", "/runs/{id}/fork", "/runs/{id}/locals", "/runs/{id}/log-points",
-      "/hooks/{id}/{token}", "/health", "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
+      "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/waits", "/runs/{id}/tree", "/limits", "/limits/{name}",
+      ...["cancel", "resume", "pause", "retry", "fork", "signal", "answer", "update", "inject"].map((name) =>
+        `/runs/{id}/${name}`), "/hooks/{id}/{token}", "/runs/{id}/locals", "/runs/{id}/log-points", "/health",
+      "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
     expect(paths["/api/v1/runs"]?.["get"]?.parameters.map(({ name }) => name))
       .toEqual(["state", "workflow", "tag", "q", "since", "before", "limit"]);
   });
@@ -186,32 +187,6 @@ describe("the server", () => {
     expect(again).toMatchObject({ status: 409, body: { error: { code: "RUN_ENDED" } } });
     expect(await ask(`/runs/${NO_RUN}/cancel`, {})).toMatchObject({ status: 404 });
     expect(await ask(`/runs/${run.id}/cancel`, { why: "?" })).toMatchObject({ status: 400 });
-  });
-
-  test("retries and forks: a new run each, and refuses what cannot be", async () => {
-    const run = await failing.start();
-    await run.result().catch(() => undefined);
-    for (const [name, body] of [["retry", {}], ["fork", { at: 2 }]] as const) {
-      const made = wire.actionAnswer.parse((await ask(`/runs/${run.id}/${name}`, body)).body).run ?? "";
-      expect((await engine.history(made)).find(({ type }) => type === "RunForked")).toMatchObject({ from: run.id });
-    }
-    expect(await ask(`/runs/${run.id}/fork`, { at: "task:none#0" })).toMatchObject({ status: 409 });
-  });
-
-  test("hands actions on to whoever offers them, or to nobody when it only shows", async () => {
-    const run = await brief.start(), asked: unknown[] = [];
-    await anew({ actions: {
-      signal: async (runId, message) => { asked.push([runId, message]) },
-      fork: async (runId, how) => { asked.push([runId, how]); return NO_RUN },
-    } });
-    expect((await ask(`/runs/${run.id}/signal`, { name: "go", value: { n: [1] } })).body).toEqual({ ok: true });
-    expect((await ask(`/runs/${run.id}/fork`, { at: "task:add#0", edit: { "task:add#0": 5 } })).body)
-      .toEqual({ ok: true, run: NO_RUN });
-    expect(asked).toEqual([[run.id, { name: "go", value: { n: [1] } }],
-      [run.id, { at: "task:add#0", edit: { "task:add#0": 5 } }]]);
-    await anew({ allowActions: false });
-    expect(await ask(`/runs/${run.id}/cancel`, {}))
-      .toMatchObject({ status: 403, body: { error: { code: "ACTIONS_OFF" } } });
   });
 });
 

@@ -8,7 +8,7 @@ import { JSON_HEADERS } from "./headers.ts";
 import { readJson } from "./json-body.ts";
 import { problemOf, Refusal } from "./problem.ts";
 import type { Redactor } from "./redact.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 import type { StaticFiles } from "./static-files.ts";
 
 type Served = Context<{ Bindings: HttpBindings }>;

@@ -1,6 +1,6 @@
 /** openapi.json, from the table of routes and the schemas that check them. */
 import { z } from "zod";
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 import { problem } from "./wire.ts";
 
 /** The description of an API in OpenAPI 3.1. */

@@ -6,7 +6,7 @@ import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { originals, realClock, RepriseError, type Clock, type RunEngine } from "../../engine/index.ts";
 import type { RunDebug } from "./debug.ts";
-import { engineActions } from "./engine-actions.ts";
+import { engineActions, type RunActions } from "./engine-actions.ts";
 import type { FeedParts } from "./feed.ts";
 import { Guard } from "./guard.ts";
 import { Histories } from "./history.ts";
@@ -15,13 +15,13 @@ import { listen, loopbackHosts } from "./listen.ts";
 import { Live } from "./live.ts";
 import { Refusal } from "./problem.ts";
 import { Redactor, type KeyPattern } from "./redact.ts";
-import { routesOf, type RunActions } from "./routes.ts";
+import { routesOf } from "./routes.ts";
 import { builtViewer, StaticFiles } from "./static-files.ts";
 import { StoreClock } from "./store-clock.ts";
 import { newToken, Tokens, type AccessToken, type RateLimits } from "./tokens.ts";
 
 export { newToken, type AccessToken, type Scope } from "./tokens.ts";
-export type { RunActions } from "./routes.ts";
+export type { RunActions } from "./engine-actions.ts";
 export type { RunDebug } from "./debug.ts";
 export type { KeyPattern } from "./redact.ts";
 
@@ -46,8 +46,8 @@ export interface ViewerOptions {
   readonly staticDir?: string;
   /** false: POST answers 403 ACTIONS_OFF. Default true. */
   readonly allowActions?: boolean;
-  /** Instead of what the engine itself does. */
-  readonly actions?: RunActions;
+  /** Instead of what the engine itself does; and `start`, where this process has workflows. */
+  readonly actions?: Partial<RunActions>;
   /** Shows variables of past runs, by running their code; without it those routes answer 403 DEBUG_OFF. */
   readonly debug?: RunDebug;
   /** Further keys whose values are secret. */

@@ -7,7 +7,8 @@ import type { LogLine, RunRow } from "../../engine/index.ts";
 
 const STATES = ["scheduled", "pending", "running", "waiting", "paused", "cancelling", "parked", "completed", "failed",
   "cancelled", "crashed"] as const;
-const state = z.enum(STATES);
+/** A run's state; parked stands beside the states and covers them. */
+export const state = z.enum(STATES);
 const instant = z.number();
 const maybeInstant = instant.nullable();
 const maybeText = z.string().nullable();
@@ -47,7 +48,8 @@ function count(least: number, most: number, otherwise: number): z.ZodType<number
   return z.string().regex(/^\d{1,9}$/, "a whole number is needed").default(String(otherwise)).transform(Number)
     .pipe(z.number().min(least).max(most));
 }
-const short = z.string().min(1).max(200);
+/** A name, a key, a word. */
+export const short = z.string().min(1).max(200);
 const stateList = z.string().max(200).transform((text) => text.split(",")).pipe(z.array(state).min(1));
 
 /** Filters of the list of runs. `before` is the `next` of the page before. */
@@ -85,18 +87,6 @@ export const payloadAnswer = z.object({ hash: z.string(), payload: z.unknown() }
 
 export const nothing = z.strictObject({});
 export const healthAnswer = z.object({ status: z.literal("ok") });
-
-// ---- actions ------------------------------------------------------------------------------------------------------
-const anyJson = z.json();
-export const cancelBody = z.strictObject({ reason: z.string().max(2000).optional() });
-export const signalBody = z.strictObject({ name: short, value: anyJson.optional(), key: short.optional() });
-export const forkBody = z.strictObject({
-  at: z.union([z.int().min(1), short]).describe("an event's seq, or a key such as task:charge#0"),
-  edit: z.record(z.string().max(400), anyJson).describe("results to put in place of recorded ones, by key").optional(),
-  input: anyJson.optional(),
-});
-/** `ok`: the run has been told. `run`: the one that came of it, where a new one did. */
-export const actionAnswer = z.object({ ok: z.literal(true), run: z.string().optional() });
 
 // ---- the socket ---------------------------------------------------------------------------------------------------
 /** What a client may say: follow a run from after an event, stop following it, follow the list of runs. */

@@ -1,0 +1,58 @@
+/** What actions take and answer, and how things stand, as schemas. Instants are milliseconds since 1970. */
+import { z } from "zod";
+import { short, state } from "./wire.ts";
+
+/** A value of the caller's: any JSON; left out, `undefined`. */
+const value = z.json().optional();
+const by = short.describe("your name, for the run's history").optional();
+const reason = z.string().min(1).max(2000);
+const key = z.string().min(1).max(400).describe("of the call, such as task:charge#0");
+const dryRun = z.boolean().describe("make nothing, say what would be shared").optional();
+
+export const cancelBody = z.strictObject({ reason: reason.optional() });
+export const byBody = z.strictObject({ by });
+export const retryBody = z.strictObject({ by, dryRun });
+export const forkBody = z.strictObject({
+  at: z.union([z.int().min(1), key]).describe("the last event to share, or the call to be made anew").optional(),
+  edit: z.record(z.string().max(400), z.json()).describe("results to put in place of recorded ones, by key").optional(),
+  input: value, by, dryRun,
+});
+export type ForkBody = Omit<z.output<typeof forkBody>, "by" | "dryRun">;
+export const signalBody = z.strictObject({ name: short, value,
+  key: short.describe("signals with the same key arrive once").optional() });
+export type SignalBody = z.output<typeof signalBody>;
+export const answerBody = z.strictObject({ name: key.describe("of the form, or its key"), value, by });
+export const updateBody = z.strictObject({ name: short, value, key: short.optional(),
+  wait: z.enum(["accepted", "completed"]).describe("until when to wait; default completed").optional() });
+export type UpdateBody = z.output<typeof updateBody>;
+export const injectBody = z.strictObject({ key, value, by: short, reason });
+export const startBody = z.strictObject({ workflow: short, input: value, name: short.exactOptional(),
+  id: short.describe("an id of your own: the idempotency key").exactOptional(),
+  ifExists: z.enum(["attach", "fail", "replace"]).exactOptional(), tags: z.array(short).max(50).exactOptional() });
+export type StartBody = Omit<z.output<typeof startBody>, "workflow" | "input">;
+
+/** Where a fork or a retry leaves the history. `open`: calls under way there, which are done anew. */
+export const plan = z.object({ seqs: z.int(), open: z.array(z.string()), replaced: z.array(z.string()),
+  injected: z.array(z.string()) });
+export type Plan = z.output<typeof plan>;
+/** `ok`: the run has been told. `run`: the one that came of it, where a new one did. */
+export const actionAnswer = z.object({ ok: z.literal(true), run: z.string().optional(), pending: z.boolean().optional(),
+  plan: plan.optional(), reply: z.unknown().optional(),
+  error: z.string().describe("what the handler of an update threw").optional() });
+export const startAnswer = z.object({ ok: z.literal(true), run: z.string() });
+
+/** What a run waits for, in the order of opening. `schema`: the JSON schema of a form's answer. */
+export const waitsAnswer = z.object({ waits: z.array(z.object({ key: z.string(), name: z.string(),
+  kind: z.enum(["signal", "form", "condition"]), description: z.string().nullable(), schema: z.unknown(),
+  since: z.number(), until: z.number().nullable() })) });
+/** `key`: the call of the parent. `more`: the tree is larger. */
+export const treeAnswer = z.object({ more: z.boolean(), runs: z.array(z.object({ runId: z.string(), name: z.string(),
+  workflow: z.string(), state, parentId: z.string().nullable(), key: z.string().nullable(), createdAt: z.number(),
+  endedAt: z.number().nullable() })) });
+/** `perMs`: of a rate, the time in which `max` may begin; its `held` and `waiting` are 0. */
+export const limitsAnswer = z.object({ limits: z.array(z.object({ name: z.string(), max: z.number(),
+  perMs: z.number().nullable(), held: z.number(), waiting: z.number() })) });
+export const oneLimit = z.strictObject({ name: short });
+/** Holders since `at`, then those in line since `at`. */
+export const slotsAnswer = z.object({ slots: z.array(z.object({ runId: z.string(), key: z.string(), worker: z.string(),
+  granted: z.boolean(), at: z.number() })) });

@@ -1,0 +1,222 @@
+/** The actions of the viewer's API, each over HTTP, on a real engine. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openRunEngine, type Event, type RunEngine } from "../engine/index.ts";
+import { openViewer, type Viewer, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
+import * as bodies from "../replay-viewer/server/wire-actions.ts";
+import * as wire from "../replay-viewer/server/wire.ts";
+import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
+import { limit, signal, task, update, waitFor, workflow, z } from "../sdk/index.ts";
+import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { serveViewer } from "../sdk/viewer.ts";
+
+const TOKEN = "a-token-of-this-test-of-32-letters";
+let engine: RunEngine, viewer: Viewer;
+const serve = (options: Partial<ViewerOptions> = {}): Promise<Viewer> => openViewer({ engine, port: 0, token: TOKEN,
+  ...options, limits: { perSecond: 10_000, burst: 10_000 } });
+beforeEach(async () => {
+  engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames, claims: "all",
+    observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+  offerDefault(engine);
+  viewer = await serve();
+});
+afterEach(async () => {
+  await viewer.close();
+  await withdrawDefault(engine);
+  await engine.close(1000);
+});
+
+interface Told { readonly status: number; readonly body: unknown }
+async function ask(path: string, body?: object, origin = viewer.origin, token = TOKEN): Promise<Told> {
+  const response = await fetch(`${origin}/api/v1${path}`, { headers: { authorization: `Bearer ${token}`,
+    ...(body !== undefined && { "content-type": "application/json" }) }, ...(body !== undefined && {
+    method: "POST", body: JSON.stringify(body) }) });
+  return { status: response.status, body: await response.json() };
+}
+async function act(path: string, body: object): Promise<z.output<typeof bodies.actionAnswer>> {
+  const told = await ask(path, body);
+  expect(told.status, JSON.stringify(told.body)).toBe(200);
+  return bodies.actionAnswer.parse(told.body);
+}
+const refusal = ({ status, body }: Told): readonly [number, string, string] => {
+  const { error } = wire.problem.parse(body);
+  return [status, error.code, error.message];
+};
+const types = (events: readonly Event[]): readonly string[] => events.map(({ type }) => type);
+const soon = <T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(look,
+  { timeout: 20_000 });
+
+let broken = true, charged = 0;
+const reserve = task("reserve", async (id: number) => `hold-${id}`);
+const charge = task("charge", async (hold: string) => {
+  charged++;
+  if (broken) throw new Error("402");
+  return `paid ${hold}`;
+});
+const order = workflow("act-order", { input: z.object({ id: z.number() }) }, async ({ id }) =>
+  charge(await reserve(id)));
+const go = signal("go", z.object({ to: z.string() })), rename = update("rename", z.string(), z.string());
+const asks = workflow("act-asks", async () => {
+  let name = "nobody";
+  rename.handle((next) => {
+    if (next === "bad") throw new Error("not that name");
+    return (name = next);
+  }, { validate: (next) => { if (next === "") throw new Error("a name is needed") } });
+  const { to } = await go.wait();
+  const answer = await waitFor(z.object({ amount: z.number().min(1), note: z.string().optional() }),
+    { name: "approve", description: "May it be sent?" });
+  return { to, name, ...answer };
+});
+
+describe("a run that has ended", () => {
+  test("is retried from its failed call, and says before what is kept", async () => {
+    broken = true;
+    charged = 0;
+    const run = await order.start({ id: 7 });
+    await run.result().catch(() => undefined);
+    const { plan } = await act(`/runs/${run.id}/retry`, { dryRun: true });
+    expect(plan).toMatchObject({ open: ["task:charge#0"], replaced: [], injected: [] });
+    expect(await engine.list({ workflow: "act-order" })).toHaveLength(1);
+    broken = false;
+    const { run: made = "" } = await act(`/runs/${run.id}/retry`, { by: "ada" });
+    expect([await engine.result(made), charged]).toEqual(["paid hold-7", 2]);
+    expect((await engine.history(made)).find(({ type }) => type === "RunForked")).toMatchObject({ from: run.id,
+      who: "ada", why: "retry", seqs: plan?.seqs });
+    expect(refusal(await ask(`/runs/${made}/retry`, {}))).toEqual([409, "NOTHING_TO_RETRY",
+      `run ${made} has completed`]);
+  });
+
+  test("is forked with another result, and says before what is replaced", async () => {
+    broken = false;
+    const run = await order.start({ id: 8 });
+    await run.result();
+    const edit = { "task:reserve#0": "hold-x" };
+    const { plan } = await act(`/runs/${run.id}/fork`, { edit, dryRun: true });
+    expect(plan).toMatchObject({ open: [], replaced: ["task:reserve#0"], injected: [] });
+    const { run: made = "" } = await act(`/runs/${run.id}/fork`, { edit, by: "ada" });
+    expect(await engine.result(made)).toBe("paid hold-x");
+    expect(await ask(`/runs/${run.id}/fork`, { edit: { "task:none#0": 1 } })).toMatchObject({ status: 409 });
+    expect(await ask(`/runs/${run.id}/fork`, { at: 999 })).toMatchObject({ status: 404 });
+    expect(await ask(`/runs/${run.id}/pause`, {})).toMatchObject({ status: 409 });
+  });
+});
+
+describe("a run that waits", () => {
+  test("tells what for, takes a signal and an answer, and refuses what its schema does not accept", async () => {
+    const run = await asks.start(), waits = async (): Promise<z.output<typeof bodies.waitsAnswer>["waits"]> =>
+      bodies.waitsAnswer.parse((await ask(`/runs/${run.id}/waits`)).body).waits;
+    await soon(async () => (await waits()).map(({ name, kind }) => `${kind} ${name}`)).toEqual(["signal go"]);
+    expect(await act(`/runs/${run.id}/signal`, { name: "go", value: { to: "Rome" } })).toEqual({ ok: true });
+    await soon(async () => (await waits())[0]).toMatchObject({ kind: "form", name: "approve", until: null,
+      description: "May it be sent?", schema: { type: "object", required: ["amount"],
+        properties: { amount: { type: "number", minimum: 1 } } } });
+    const [status, code, message] = refusal(await ask(`/runs/${run.id}/answer`, { name: "approve",
+      value: { amount: 0 } }));
+    expect([status, code]).toEqual([422, "ANSWER_REFUSED"]);
+    expect(message).toContain("amount: Too small");
+    expect(await act(`/runs/${run.id}/answer`, { name: "approve", value: { amount: 5 }, by: "ada" }))
+      .toEqual({ ok: true, pending: false });
+    expect(await run.result()).toEqual({ to: "Rome", name: "nobody", amount: 5 });
+    expect(await waits()).toEqual([]);
+    expect(refusal(await ask(`/runs/${run.id}/answer`, { name: "approve", value: 1 })).slice(0, 2))
+      .toEqual([409, "RUN_ENDED"]);
+  });
+
+  test("does an update and gives the reply, the refusal or the error", async () => {
+    const run = await asks.start();
+    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    expect(await act(`/runs/${run.id}/update`, { name: "rename", value: "Ada" })).toEqual({ ok: true,
+      reply: { p: "Ada" } });
+    expect(await act(`/runs/${run.id}/update`, { name: "rename", value: "bad" })).toEqual({ ok: true,
+      error: "Error: not that name" });
+    expect(refusal(await ask(`/runs/${run.id}/update`, { name: "rename", value: "" })).slice(0, 2))
+      .toEqual([422, "UPDATE_REFUSED"]);
+    await run.cancel();
+  });
+
+  test("has an open call settled by a person, who says why", async () => {
+    const run = await asks.start();
+    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    expect(await ask(`/runs/${run.id}/inject`, { key: "wait:go#0", value: { to: "Oslo" } })).toMatchObject(
+      { status: 400 });
+    const why = { by: "ada", reason: "the sender is down" };
+    expect(await act(`/runs/${run.id}/inject`, { key: "wait:go#0", value: { to: "Oslo" }, ...why }))
+      .toEqual({ ok: true, pending: false });
+    expect((await engine.history(run.id)).find(({ type }) => type === "ResultInjected")).toMatchObject({ who: "ada",
+      reason: why.reason });
+    expect(refusal(await ask(`/runs/${run.id}/inject`, { key: "task:none#0", ...why })).slice(0, 2))
+      .toEqual([409, "INJECT_REFUSED"]);
+    await act(`/runs/${run.id}/answer`, { name: "approve", value: { amount: 1 } });
+    expect(await run.result()).toMatchObject({ to: "Oslo" });
+  });
+
+  test("is paused and resumed", async () => {
+    const run = await asks.start();
+    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    await act(`/runs/${run.id}/pause`, { by: "ada" });
+    await soon(async () => (await engine.row(run.id)).state).toBe("paused");
+    await act(`/runs/${run.id}/resume`, { by: "ada" });
+    await soon(async () => types(await engine.history(run.id))).toContain("RunUnpaused");
+    await run.cancel();
+  });
+});
+
+describe("how things stand", () => {
+  test("a run is told with the runs that it started", async () => {
+    const leaf = workflow("act-leaf", async (n: number) => n);
+    const tree = workflow("act-tree", async () => (await Promise.all([leaf(1), leaf(2)])).length);
+    const run = await tree.start();
+    await run.result();
+    const told = bodies.treeAnswer.parse((await ask(`/runs/${run.id}/tree`)).body);
+    expect(told.runs.map(({ workflow: name, key, parentId }) => [name, key, parentId])).toEqual([
+      ["act-tree", null, null], ["act-leaf", "child:act-leaf#0", run.id], ["act-leaf", "child:act-leaf#1", run.id]]);
+  });
+
+  test("a limit is told with who holds its slots and who is in line", async () => {
+    limit("act-db", 1);
+    let open = (): void => undefined;
+    const until = new Promise<void>((resolve) => { open = resolve });
+    const slow = task("act-slow", { limits: ["act-db"] }, async (n: number) => { await until; return n });
+    const run = await workflow("act-limited", async () => Promise.all([slow(1), slow(2)])).start();
+    const one = async (): Promise<unknown> => bodies.limitsAnswer.parse((await ask("/limits")).body).limits
+      .find(({ name }) => name === "act-db");
+    await soon(one).toEqual({ name: "act-db", max: 1, perMs: null, held: 1, waiting: 1 });
+    const { slots } = bodies.slotsAnswer.parse((await ask("/limits/act-db")).body);
+    expect(slots.map(({ runId, key, granted }) => [runId, key, granted])).toEqual([
+      [run.id, "task:act-slow#0", true], [run.id, "task:act-slow#1", false]]);
+    open();
+    await run.result();
+  });
+});
+
+describe("a run is started", () => {
+  test("where the process has its workflow, with its input checked", async () => {
+    broken = false;
+    expect(refusal(await ask("/runs", { workflow: "act-order", input: { id: 1 } })).slice(0, 2))
+      .toEqual([409, "WORKFLOW_NOT_LOADED"]);
+    const own = await serveViewer(engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "actions-")));
+    const { origin, hash } = new URL(own.url), token = hash.replace("#token=", "");
+    const start = (body: object): Promise<Told> => ask("/runs", { workflow: "act-order", ...body }, origin, token);
+    const told = bodies.startAnswer.parse((await start({ input: { id: 2 }, name: "red-crane", tags: ["web"] })).body);
+    expect(await engine.result(told.run)).toBe("paid hold-2");
+    expect(await engine.row(told.run)).toMatchObject({ name: "red-crane", tags: ["web"] });
+    expect(refusal(await start({ input: { id: "x" } }))).toEqual([422, "INPUT_INVALID",
+      expect.stringContaining("id: ")]);
+    expect(refusal(await start({ workflow: "act-none" })).slice(0, 2)).toEqual([409, "WORKFLOW_NOT_LOADED"]);
+    await own.close();
+  });
+
+  test("not where actions are off", async () => {
+    await viewer.close();
+    viewer = await serve({ allowActions: false });
+    const run = await asks.start();
+    for (const [path, body] of [["/runs", { workflow: "act-order" }], [`/runs/${run.id}/answer`, { name: "x" }],
+      [`/runs/${run.id}/inject`, { key: "x", by: "a", reason: "b" }], [`/runs/${run.id}/retry`, { dryRun: true }],
+      [`/runs/${run.id}/update`, { name: "x" }], [`/runs/${run.id}/cancel`, {}]] as const) {
+      expect(refusal(await ask(path, body)).slice(0, 2), path).toEqual([403, "ACTIONS_OFF"]);
+    }
+    await run.cancel();
+  });
+});
