@@ -58,7 +58,8 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
     allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }),
     actions: { start: async (name, input, how) => {
       const { spec, prepare } = startable(name), { value, fields } = await prepare(input, how);
-      return (await engine.start({ workflow: spec, input: encodeRecorded(value, `input of ${name}`), ...fields })).runId;
+      const made = encodeRecorded(value, `input of ${name}`);
+      return (await engine.start({ workflow: spec, input: made, ...fields })).runId;
     } } });
   const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);

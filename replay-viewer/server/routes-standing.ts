@@ -15,16 +15,16 @@ export function standing({ engine, redactor }: RouteParts): readonly Route[] {
         const row = await engine.row(params.id);
         const open = TERMINAL_STATES.includes(row.state) ? [] : await engine.operator.waits(row.runId);
         return { waits: open.map(({ key, name, kind, description, schema, openedAt, until }) => ({ key, name, kind,
-          description: description === undefined ? null : redactor.text(description), schema: decodeValue(schema) ?? null,
-          since: openedAt, until: until ?? null })) };
+          description: description === undefined ? null : redactor.text(description),
+          schema: decodeValue(schema) ?? null, since: openedAt, until: until ?? null })) };
       } }),
     route({ path: "/runs/:id/tree", scope: "read", params: wire.oneRun, answer: standings.treeAnswer,
       summary: `A run, the runs that it started, and theirs; at most ${MOST_RUNS}`, handle: async ({ params }) => {
         const { runs, more } = await treeOf(engine, params.id);
         return { more, runs: runs.map(({ row, key }) => {
           const { runId, workflow, parentId, state, parked, createdAt, endedAt } = row, { name } = redactor.run(row);
-          return { runId, name, workflow, state: parked === null ? state : "parked" as const, parentId, key: key ?? null,
-            createdAt, endedAt };
+          return { runId, name, workflow, state: parked === null ? state : "parked" as const, parentId,
+            key: key ?? null, createdAt, endedAt };
         }) };
       } }),
     route({ path: "/limits", scope: "read", summary: "Limits that tasks of all workers share",
