@@ -42,6 +42,10 @@ export function transaction(name: string, ...rest: readonly unknown[]): unknown 
   const file = fileOf(callSite(transaction));
   // The overloads say what callers may pass; inside, every transaction is an untyped function of its arguments.
   const { database, isolation, ...others } = (options ?? {}) as AnyOptions & TransactionOptions<unknown[], unknown>;
+  for (const option of ["runner", "cache"]) {
+    if (option in others) throw new RepriseError("INVALID_OPTION", `transaction '${name}' has no option '${option}'`,
+      "Leave it out: a transaction is made where its worker is, and its result belongs to one run.");
+  }
   const run = fn as AnyTransaction; // as above
   const inside = (one: unknown, ...args: readonly unknown[]): Promise<unknown> => {
     const { query } = Object(one) as Partial<Transaction>; // the engine gives it first; a call of `.fn` does not

@@ -228,6 +228,8 @@ describe.skipIf(url === "")("a transaction in another database", () => {
     expect(() => transaction("bad", { database: "mysql://x" }, async () => 1)).toThrow(/no postgres/);
     // @ts-expect-error: no such isolation
     expect(() => transaction("bad", { isolation: "chaos" }, async () => 1)).toThrow(/isolation is "chaos"/);
+    const cached: object = { cache: "1h" };
+    expect(() => transaction("bad", cached, async () => 1)).toThrow(/no option 'cache'/);
   });
 });
 

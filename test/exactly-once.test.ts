@@ -47,10 +47,12 @@ async function events(handle: RunHandle<unknown>): Promise<readonly Event[]> {
 const types = async (handle: RunHandle<unknown>): Promise<readonly string[]> =>
   (await events(handle)).map(({ type }) => type).filter((type) => /^(Task|Attempt|Run(Completed|Failed))/.test(type));
 
+const bookedIn = (rows: (text: string) => Promise<readonly unknown[]>, name: string): Promise<readonly unknown[]> =>
+  rows(`select name from public.booked where name = '${name}'`);
+
 /** What both databases keep. `rows`: as another connection, or a later transaction, sees them. */
 function kept(given: () => { readonly engine: Engine; rows(text: string): Promise<readonly unknown[]> }): void {
-  const booked = (name: string): Promise<readonly unknown[]> =>
-    given().rows(`select name from public.booked where name = '${name}'`);
+  const booked = (name: string): Promise<readonly unknown[]> => bookedIn(given().rows, name);
 
   test("commits what the function writes together with what it returns", async () => {
     const { engine, rows } = given();
@@ -220,6 +222,29 @@ describe("a transaction on PGlite", () => {
   afterEach(() => { meanwhile = async () => undefined });
   afterAll(async () => { await engine?.close() });
   kept(() => ({ engine, rows }));
+
+  test("holds the engine's own statements back until it ends, and then they are done", async () => {
+    const order: string[] = [];
+    meanwhile = async () => {
+      void engine.list({ limit: 1 })[Symbol.asyncIterator]().next().then(() => order.push("the engine is answered"));
+      await new Promise((resolve) => { setTimeout(resolve, 300) });
+      order.push("the transaction ends");
+    };
+    const first = await engine.start(onceFlow, "before");
+    expect(await first.result()).toBe("before in attempt 1");
+    while (order.length < 2) await new Promise((resolve) => { setTimeout(resolve, 5) });
+    expect(order).toEqual(["the transaction ends", "the engine is answered"]);
+  });
+
+  test("that hangs does not stop the engine for ever: it is rolled back, and others go on", async () => {
+    let hangs = true;
+    meanwhile = async () => { if (hangs) { hangs = false; await new Promise(() => undefined) } };
+    const both = workflow("hangs", () => Promise.all([once.settle("hangs"), once.settle("goes on")]));
+    const [first, second] = await (await engine.start(both)).result();
+    expect(first).toMatchObject({ ok: false, error: { cause: { code: "TIMED_OUT" } } });
+    expect(second).toMatchObject({ ok: true, value: "goes on in attempt 1" });
+    expect(await bookedIn(rows, "hangs")).toEqual([]);
+  }, 60_000);
 
   describe("in the store", () => {
     const ask = async (text: string): Promise<readonly unknown[]> => {

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import type { Event } from "../engine/index.ts";
 import { checkHistory } from "./checker.ts";
 
-const WORKER = fileURLToPath(new URL("./processes/worker.mjs", import.meta.url));
+const WORKERS = new URL("./processes/", import.meta.url);
 
 export interface WorkerProcess {
   readonly child: ChildProcess;
@@ -16,9 +16,10 @@ export interface WorkerProcess {
   readonly ended: Promise<string | number | null>;
 }
 
-export function startWorker(env: { readonly [name: string]: string }): WorkerProcess {
+/** `script`: a file in test/processes; default worker.mjs. */
+export function startWorker(env: { readonly [name: string]: string }, script = "worker.mjs"): WorkerProcess {
   const child =
-    spawn(process.execPath, [WORKER], { env: { ...process.env, VITEST: "", ...env },
+    spawn(process.execPath, [fileURLToPath(new URL(script, WORKERS))], { env: { ...process.env, VITEST: "", ...env },
       stdio: ["ignore", "pipe", "pipe"] });
   let text = "", errors = "";
   const waiting = new Set<() => void>();

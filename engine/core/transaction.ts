@@ -16,6 +16,8 @@ export type Completion = { readonly result: string } | { readonly error: string 
 export interface Transaction {
   /** What the task has come to already: then it is not to be run. */
   readonly found: Completion | undefined;
+  /** Resolves if it is ended from outside, because it took too long. */
+  readonly expired: Promise<Error> | undefined;
   /** Asks on behalf of the user. Errors of the database pass as it gave them. @throws TRANSACTION_OVER */
   query(text: string, values: readonly unknown[]): Promise<readonly { readonly [column: string]: unknown }[]>;
   /** Commits the writes together with what the task came to. False: all is rolled back, since the place is taken.

@@ -65,7 +65,8 @@ async function exactlyOnce(spec: TaskSpec, frame: TaskFrame, host: Host,
   try {
     abortSignal.throwIfAborted();
     if (transaction.found !== undefined) return outcomeOf(transaction.found);
-    const value = await write(transaction);
+    const late = transaction.expired?.then((error) => { throw error });
+    const value = await Promise.race([write(transaction), ...late === undefined ? [] : [late]]);
     const result = encodeRecorded(value, `result of ${spec.name}`);
     abortSignal.throwIfAborted();
     mine.sent = sent = true;

@@ -15,6 +15,8 @@ export interface Session {
   leave(): Promise<void>;
   /** Why the session was ended from here, if it was. */
   readonly ended: Error | undefined;
+  /** Resolves if it is ended because it took too long; absent where it may take its time. */
+  readonly expired?: Promise<Error>;
 }
 
 /** The engine's own table, whatever the search_path. */
@@ -45,6 +47,7 @@ function isReadOnly(error: unknown): boolean {
 
 class Completing implements Transaction {
   readonly found: Completion | undefined;
+  readonly expired: Promise<Error> | undefined;
   readonly #session: Session;
   readonly #table: string;
   readonly #request: TransactionRequest;
@@ -52,6 +55,7 @@ class Completing implements Transaction {
   #over: string | undefined;
 
   constructor(session: Session, table: string, request: TransactionRequest, row: Row) {
+    this.expired = session.expired;
     this.#session = session;
     this.#table = table;
     this.#request = request;

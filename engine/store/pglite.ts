@@ -176,12 +176,18 @@ class ExclusiveSession implements Session {
   #timer: NodeJS.Timeout | undefined;
   #left: Promise<void> | undefined;
   ended: Error | undefined;
-  constructor(lent: Lent) { this.#lent = lent }
+  readonly expired: Promise<Error>;
+  #expire: ((error: Error) => void) | undefined;
+  constructor(lent: Lent) {
+    this.#lent = lent;
+    this.expired = new Promise((resolve) => { this.#expire = resolve });
+  }
 
   async begin(isolation: string): Promise<void> {
     this.#timer = setTimeout(() => {
       this.ended = new TimedOut("a transaction in the embedded database, which nothing else can use meanwhile,",
         TRANSACTION_MS);
+      this.#expire?.(this.ended);
       void this.leave();
     }, TRANSACTION_MS);
     try { await this.#lent.run(`begin isolation level ${isolation}; set local search_path = public`) } catch (error) {

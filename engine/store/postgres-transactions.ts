@@ -29,6 +29,7 @@ export class PostgresTransactions {
   readonly #waiting: (() => void)[] = [];
   #open = 0;
   #ready: Promise<void> | undefined;
+  #closed = false;
 
   /** `table`: of completions; one that is not the engine's is made when it is first needed. */
   constructor(url: string, table: string) { this.#url = url; this.#table = table }
@@ -46,12 +47,16 @@ export class PostgresTransactions {
   }
 
   /** Closes what is idle; what is in use is closed when it is left. */
-  close(): void { for (const connection of this.#idle.splice(0)) connection.end() }
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#idle.splice(0)) connection.end();
+  }
 
   async #begin(request: TransactionRequest): Promise<Session> {
     const name = sessionName(request);
     for (;;) {
       const kept = this.#idle.pop(), connection = kept ?? new Connection(this.#url);
+      connection.take();
       try {
         if (request.attempt > 1) await connection.ask(statement("transaction-supersede"), [name, null]);
         await connection.begin(name, request.isolation ?? "read committed");
@@ -70,6 +75,7 @@ export class PostgresTransactions {
   }
 
   #keep(connection: Connection): void {
+    if (this.#closed) { connection.end(); return }
     this.#idle.push(connection);
     connection.whenIdle(IDLE_MS, () => {
       const at = this.#idle.indexOf(connection);
@@ -171,6 +177,7 @@ class Connection {
   whenIdle(ms: number, fn: () => void): void {
     this.#timer = setTimeout(() => { fn(); this.end() }, ms).unref();
   }
+  /** It is in use again. */
   take(): void { clearTimeout(this.#timer) }
   end(): void { clearTimeout(this.#timer); this.#sql.end({ timeout: 0 }).catch(() => undefined) }
 }
@@ -198,7 +205,6 @@ class OwnSession implements Session {
 
   constructor(connection: Connection, done: (connection: Connection | undefined) => void,
     terminate: (pid: number) => void) {
-    connection.take();
     this.#connection = connection;
     this.#done = done;
     this.#terminate = terminate;
