@@ -90,7 +90,8 @@ async function killing(engine: RunEngine, kills: number, money: postgres.Sql,
       await one.says(/^ready/);
       // Inside a transaction, or after its commit, when there is any to be done.
       if (killed % 2 === 0) await Promise.race([one.says(/^in /).then(() => pause(Math.random() * 30)), pause(1500)]);
-      else await Promise.race([new Promise<void>((resolve) => commits.set(String(one.child.pid), resolve)), pause(1500)]);
+      else await Promise.race([pause(1500),
+        new Promise<void>((resolve) => { commits.set(String(one.child.pid), resolve) })]);
       one.child.kill("SIGKILL");
       expect(await one.ended).toBe("SIGKILL");
       if (++killed % 3 === 0) runs.push(...await startRuns(engine, next++, 1));
