@@ -138,6 +138,20 @@ describe("letters that come together", () => {
     await run.resume();
     expect(await run.result()).toBe(6);
   });
+  test("letters are read in the order of coming, though the first answer with mail is the slowest", async () => {
+    const run = await begin(async () => [await go.wait(), await go.wait(), await go.wait()]);
+    await has(run, "WaitOpened");
+    await engine.close(0);
+    const letter = (n: number): Parameters<Store["post"]>[0] => ({ runId: run.id, dedupe: `n${n}`, kind: "signal",
+      payload: JSON.stringify({ name: "together-go", value: { p: n } }) });
+    await store.post(letter(1));
+    await store.post(letter(2));
+    let asked = 0;
+    engine = await engineOn(withDelay(store, (verb) => verb === "mail" && asked++ === 0 ? 60 : 0));
+    await until(async () => asked > 0);
+    await store.post(letter(3));
+    expect(await engine.result(run.id)).toEqual([1, 2, 3]);
+  });
   test("what a person settled is not tried again", async () => {
     const broken = task("together-broken", { retries: 1000, retryDelay: 3 }, async () => { throw new Error("down") });
     const run = await begin(async () => { const value = await broken(); await sleep(60); return value });

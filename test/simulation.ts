@@ -61,13 +61,25 @@ export class VirtualTime {
 }
 
 /** What a simulated world does to its workers. */
-export interface World { readonly seed: number; readonly workers: number; readonly workflows: readonly WorkflowSpec[] }
+export interface World {
+  readonly seed: number;
+  readonly workers: number;
+  readonly workflows: readonly WorkflowSpec[];
+  /** Workflows that those start; nobody starts them otherwise. */
+  readonly others?: readonly WorkflowSpec[];
+  /** Talks to a run from outside, over a store as bad as everybody's. */
+  readonly client?: (engine: RunEngine, runId: string, workflow: string, wait: (ms: number) => Promise<void>) =>
+    Promise<void>;
+  /** Looks at the store when all is over. */
+  readonly look?: (store: Store) => Promise<void>;
+}
 /** What came of it: each run's history and the ends that were seen. */
 export interface Ending { readonly runId: string; readonly workflow: string; readonly events: readonly Event[];
   readonly state: string }
 
 /** Chaos for a while, then peace; then everything must come to its end. @throws when it does not */
-export async function simulate({ seed, workers, workflows }: World): Promise<readonly Ending[]> {
+export async function simulate({ seed, workers, workflows, others = [], client, look }: World):
+  Promise<readonly Ending[]> {
   const random = randomFrom(seed), time = new VirtualTime();
   // A worker looks for dead ones only on a database that has other processes.
   const base: Store = new Proxy(openMemoryStore({ now: () => Math.floor(time.now) }), {
@@ -75,32 +87,43 @@ export async function simulate({ seed, workers, workflows }: World): Promise<rea
       : bound(target, name) });
   let peace = false;
   const engines: RunEngine[] = [];
-  const spec = (name: string): WorkflowSpec | undefined => workflows.find((one) => one.name === name);
+  const all = [...workflows, ...others];
+  const spec = (name: string): WorkflowSpec | undefined => all.find((one) => one.name === name);
+  const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
   const open = async (): Promise<void> => {
     const chaos = withFaults(slowed(base, time, random, () => peace), () => peace ? "none" : faultOf(random()));
     const engine =
       await openRunEngine({ database: "", store: chaos, clock: time.clock(Math.floor(random() * 4000 - 2000)),
-      ids: { ...realIds(), random }, workflow: spec, workflows: () => workflows.map(({ name }) => name), claims: "all",
-      observer: { events: () => undefined, line: () => undefined, outage: () => undefined } }).catch(() => undefined);
+      ids: { ...realIds(), random }, workflow: spec, workflows: () => all.map(({ name }) => name), claims: "all",
+      observer: silent }).catch(() => undefined);
     if (engine !== undefined) engines.push(engine);
     else if (!peace) await open();
   };
   const opening = Promise.all(Array.from({ length: workers }, open));
   const starter =
     await openRunEngine({ database: "", store: base, clock: time.clock(0), workflow: spec, workflows: () => [],
-    claims: "none", observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+    claims: "none", observer: silent });
   const ids =
     await Promise.all(workflows.map(async (workflow) => (await starter.start({ workflow, input: undefined })).runId));
+  const talker = client && await openRunEngine({ database: "", clock: time.clock(0), workflow: spec, observer: silent,
+    workflows: () => [], claims: "none", ids: { ...realIds(), random },
+    store: withFaults(slowed(base, time, random, () => peace), () => peace ? "none" : clientFaultOf(random())) });
+  let talking = talker === undefined ? 0 : ids.length;
+  if (talker !== undefined) for (const [i, id] of ids.entries()) {
+    void client?.(talker, id, workflows[i]?.name ?? "", (ms) => time.wait(ms)).then(() => { talking-- });
+  }
   await time.run(() => false, 20_000 + random() * 60_000);
   peace = true;
   void opening;
   await open(); // somebody who is certainly alive
-  const ended = async (): Promise<boolean> => (await Promise.all(ids.map((id) => starter.row(id))))
+  const ended = async (): Promise<boolean> => talking === 0 && (await base.listRuns({ limit: 1000 }))
     .every(({ state }) => ["completed", "failed", "cancelled"].includes(state));
   let over = false;
   for (let round = 0; round < 40 && !over; round++) { await time.run(() => false, 15_000); over = await ended() }
   if (!over) throw new Error(
-    `seed ${seed}: runs do not end: ${JSON.stringify(await Promise.all(ids.map((id) => starter.row(id))))}`);
+    `seed ${seed}: runs do not end: ${talking} clients talk, ${JSON.stringify((await base.listRuns({ limit: 1000 }))
+      .filter(({ endedAt }) => endedAt === null))}`);
+  await look?.(base);
   return Promise.all(
     ids.map(async (runId, i) => ({ runId, workflow: workflows[i]?.name ?? "", events: await starter.history(runId),
     state: (await starter.row(runId)).state })));
@@ -117,6 +140,11 @@ function faultOf(dice: number): Fault {
   if (dice < 0.08) return "repeat";
   if (dice < 0.083) return "die-before";
   return dice < 0.086 ? "die-after" : "none";
+}
+
+/** A client does not die; it asks again. */
+function clientFaultOf(dice: number): Fault {
+  return dice < 0.1 ? "drop" : dice < 0.2 ? "lose-answer" : dice < 0.25 ? "repeat" : "none";
 }
 
 /** Calls that take virtual time: mostly a moment, sometimes longer than a lease. */

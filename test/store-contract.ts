@@ -128,6 +128,18 @@ function claiming(given: () => { store: Store; hired: () => Promise<string>;
     expect(JSON.parse(claimed?.events ?? "")).toMatchObject([{ type: "RunClaimed", epoch: 1, codeVersion: "v1" }]);
   });
 
+  test("claims and sweeps at an instant that is never below that of the event before", async () => {
+    const { store, hired, created } = given();
+    const [dead, second] = [await hired(), await hired()], at = Math.ceil(await store.now()) + HOUR;
+    const runId = await created(mine(dead));
+    await store.append([row(runId, 3, 1, { events: JSON.stringify([{ type: "Noted", at }]) })], [], []);
+    await store.retire(dead);
+    await store.sweep(9, 1000, randomUUID());
+    await store.claim(claimOf(second, { runs: [runId], evenIfNotReady: true }));
+    const events = (await store.read(runId, 4)).flatMap((one) => JSON.parse(one.events) as { at: number }[]);
+    expect(events.map((event) => event.at)).toEqual([at, at]);
+  });
+
   test("gives nothing to a worker without a lease, nor what is not due, nor another pool's", async () => {
     const { store, hired, created } = given();
     const pool = randomUUID(), runId = await created(newRun({ pool, readyAt: Date.now() + HOUR })),

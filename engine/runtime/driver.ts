@@ -188,9 +188,10 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#mailKnown = Math.max(this.#mailKnown, mailHead);
     if (!this.#caughtUp || this.#paused || this.#mailKnown <= this.#mailRead) return;
     const after = this.#mailRead, upTo = this.#mailRead = this.#mailKnown;
-    const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, after));
-    const asked = letters.filter(({ n }) => n <= upTo); // what came since is fetched when it is told of
-    await (this.#mailroom ??= new Mailroom(this, this.#execution)).read(asked);
+    await (this.#mailroom ??= new Mailroom(this, this.#execution)).read(async () => {
+      const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, after));
+      return letters.filter(({ n }) => n <= upTo); // what came since is fetched when it is told of
+    });
   }
 
   /** There may be mail that nobody told of: an answer was lost. */

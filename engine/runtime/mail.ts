@@ -28,14 +28,17 @@ export class Mailroom {
   /** Waits whose answer is on its way to the log. */
   readonly #answered = new Set<string>();
   #reading: Promise<void> = Promise.resolve();
-  /** A pause was read: what came after it is for whoever takes the run next. */
+  /** A pause was read, or the mail cannot be: what is left is for whoever takes the run next. */
   #shut = false;
   constructor(run: Addressee, execution: Execution) { this.#run = run; this.#execution = execution }
 
-  /** Reads letters after those that it is reading. */
-  read(letters: readonly Mail[]): Promise<void> {
+  /** Fetches letters and reads them, after those that it is reading: an answer that comes late keeps its place. */
+  read(fetch: () => Promise<readonly Mail[]>): Promise<void> {
     return (this.#reading = this.#reading.then(async () => {
-      for (const mail of letters) if (!this.#shut) await this.#open(mail);
+      if (this.#shut) return;
+      try {
+        for (const mail of await fetch()) if (!this.#shut) await this.#open(mail);
+      } catch (error) { this.#shut = true; throw error } // what comes later may not overtake what was not read
     }));
   }
 

@@ -340,10 +340,13 @@ class MemoryStore implements Store {
     for (const runId of grantTurns(this.#runs.values(), slotKey, this.#now())) this.#wake(runId);
   }
 
-  #addRow(run: Run, appendId: string, epoch: number, event: object): number {
+  /** An instant of the database's is never below that of the event before, which is a worker's. */
+  #addRow(run: Run, appendId: string, epoch: number,
+    event: { readonly at: number; readonly [field: string]: unknown }): number {
     const last = run.history.at(-1);
     const firstSeq = last === undefined ? 1 : last.firstSeq + last.count;
-    run.history.push({ runId: run.row.runId, firstSeq, count: 1, appendId, epoch, events: JSON.stringify([event]) });
+    const events = JSON.stringify([{ ...event, at: Math.max(event.at, lastAt(last)) }]);
+    run.history.push({ runId: run.row.runId, firstSeq, count: 1, appendId, epoch, events });
     return firstSeq;
   }
 
@@ -359,6 +362,14 @@ class MemoryStore implements Store {
       readyAt: park ? null : at + (crashes > 1 ? Math.min(300_000, 1000 * 2 ** (crashes - 2)) : 0) };
   }
 }
+
+/** A row is a list of events; that of a fork begins with another run's, and holds its own beside. */
+function lastAt(row: HistoryRow | undefined): number {
+  const parsed = JSON.parse(row?.events ?? "[]") as Events | { readonly events: Events }; // written by the runtime
+  const events = "events" in parsed ? parsed.events : parsed;
+  return events.at(-1)?.at ?? 0;
+}
+type Events = readonly { readonly at?: number }[];
 
 function newRow(run: NewRun, now: number): Run["row"] {
   const mine = run.worker !== undefined, later = run.readyAt !== undefined && run.readyAt > now;
