@@ -1,5 +1,8 @@
 /** Transactions whose connection dies, transactions of another database, runs that begin with the caller's commit. */
+import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { openStore } from "../engine/index.ts";
@@ -16,18 +19,22 @@ const caught = (promise: Promise<unknown>): Promise<unknown> =>
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) });
 
 /** Between a client and the server. When the client says `word`, `then` decides what becomes of the connection. */
-async function cutter(server: string): Promise<{ readonly url: string; arm(word: string, how: "before" | "after"): void;
-  readonly cuts: number; close(): void }> {
+async function cutter(server: string): Promise<{ readonly url: string; arm(word: string, how: "before" | "after", downMs?: number): void;
+  readonly cuts: number; readonly refused: number; close(): void }> {
   const { port, hostname } = new URL(server);
-  let armed: { word: string; how: "before" | "after" } | undefined, cuts = 0;
+  let armed: { word: string; how: "before" | "after"; downMs: number } | undefined;
+  let cuts = 0, refused = 0, down = false;
   const proxy = net.createServer((client) => {
+    if (down) { refused++; client.destroy(); return }
     const upstream = net.connect(Number(port), hostname);
     let cut = false;
     for (const socket of [client, upstream]) socket.on("error", () => undefined);
     client.on("data", (data) => {
       if (armed !== undefined && data.includes(`${armed.word}\0`)) {
-        const { how } = armed;
+        const { how, downMs } = armed;
         armed = undefined;
+        down = downMs > 0;
+        setTimeout(() => { down = false }, downMs);
         cuts++;
         if (how === "before") { client.destroy(); upstream.destroy(); return }
         cut = true; // the server is told, and its answer is lost
@@ -41,7 +48,8 @@ async function cutter(server: string): Promise<{ readonly url: string; arm(word:
   await new Promise((resolve) => { proxy.once("listening", resolve) });
   const address = proxy.address() as net.AddressInfo; // of TCP
   return { url: server.replace(`${hostname}:${port}`, `127.0.0.1:${address.port}`), close: () => { proxy.close() },
-    arm: (word, how) => { armed = { word, how } }, get cuts() { return cuts } };
+    arm: (word, how, downMs = 0) => { armed = { word, how, downMs } }, get cuts() { return cuts },
+    get refused() { return refused } };
 }
 
 describe.skipIf(url === "")("a transaction whose connection dies", () => {
@@ -207,6 +215,20 @@ describe.skipIf(url === "")("a transaction in another database", () => {
     expect((await sql`select * from booked where name = 'lost-answer'`).length).toBe(1);
   });
 
+  for (const [how, booked] of [["after", 1], ["before", 0]] as const) {
+    test(`that is away ${how} the commit is asked until it answers, and what it says is what is told`, async () => {
+      executions = 0;
+      const { refused } = proxy, start = far({}), name = `away ${how}`;
+      proxy.arm("commit", how, 700);
+      const run = await start(name);
+      if (booked === 1) expect(await run.result()).toBe(name);
+      else expect(code(await caught(run.result()))).toBe("RUN_FAILED");
+      expect(proxy.refused - refused, "it was away").toBeGreaterThan(0);
+      expect(executions).toBe(1);
+      expect((await sql`select * from booked where name = ${name}`).length).toBe(booked);
+    });
+  }
+
   test("whose commit never arrives is rolled back, and the attempt fails", async () => {
     executions = 0;
     const { cuts } = proxy, start = far({});
@@ -220,8 +242,18 @@ describe.skipIf(url === "")("a transaction in another database", () => {
 
   test("is needed where runs are in memory, and where they are served by another process", async () => {
     const flow = workflow("nowhere", () => transaction("nowhere", async () => 1)());
-    const error = await caught((await engine.start(flow)).result());
-    expect(error).toMatchObject({ cause: { cause: { code: "TRANSACTION_UNSUPPORTED" } } });
+    const folder = mkdtempSync(join(tmpdir(), "reprise-served-"));
+    const holder = await openStore(folder, { serve: true });
+    const beside = await openEngine({ database: folder, default: false });
+    for (const one of [engine, beside]) {
+      const error = await caught((await one.start(flow)).result());
+      expect(error).toMatchObject({ cause: { cause: { code: "TRANSACTION_UNSUPPORTED" } } });
+    }
+    expect(code(await caught(sql.begin((tx) => beside.start(flow, undefined, {
+      tx: (text, values) => tx.unsafe(text, values as string[]) }))))).toBe("TRANSACTION_UNSUPPORTED");
+    await beside.close();
+    await holder.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test("must have an address of PostgreSQL", () => {

@@ -119,6 +119,20 @@ function kept(given: () => { readonly engine: Engine; rows(text: string): Promis
     expect(await booked("hasty")).toHaveLength(1);
   });
 
+  test("fails with what the database says at the commit itself", async () => {
+    meanwhile = async (sql, attempt) => {
+      await sql`create table if not exists pairs (n int unique deferrable initially deferred)`;
+      await sql`insert into pairs values (1)`;
+      if (attempt === 1) await sql`insert into pairs values (1)`;
+    };
+    expect(await (await given().engine.start(thriceFlow, "deferred")).result()).toBe("deferred in attempt 2");
+    expect(await booked("deferred")).toHaveLength(1);
+    meanwhile = async (sql) => { await sql`insert into pairs values (1)` };
+    const run = await given().engine.start(onceFlow, "deferred, once");
+    expect(await failure(run.result())).toMatchObject({ code: "23505" });
+    expect(await booked("deferred, once")).toEqual([]);
+  });
+
   test("keeps a result that cannot be recorded from being written", async () => {
     const flow = workflow("odd-flow", () => transaction("odd", async (sql) => { await sql.unsafe(book, ["odd"]);
       return () => 1 })());
@@ -207,6 +221,17 @@ describe.skipIf(url === "")("a transaction on PostgreSQL", () => {
 
   kept(() => ({ engine, rows }));
   placed(() => ({ store, rows }));
+
+  test("that is cancelled is rolled back at once", async () => {
+    let inside: (() => void) | undefined;
+    const entered = new Promise<void>((resolve) => { inside = resolve });
+    meanwhile = async () => { inside?.(); await new Promise(() => undefined) };
+    const run = await engine.start(onceFlow, "cancelled");
+    await entered;
+    await run.cancel();
+    expect(code(await failure(run.result()))).toBe("RUN_CANCELLED");
+    expect(await bookedIn(rows, "cancelled")).toEqual([]);
+  });
 });
 
 describe("a transaction on PGlite", () => {

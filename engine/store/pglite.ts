@@ -200,7 +200,7 @@ class ExclusiveSession implements Session {
   }
   async commit(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#lent.ask("commit", []);
+    await this.query("commit", []);
   }
   leave(): Promise<void> {
     clearTimeout(this.#timer);
