@@ -18,9 +18,16 @@ const caught = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(() => undefined, (error: unknown) => error);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) });
 
+interface Cutter {
+  readonly url: string;
+  /** `downMs`: how long nobody can connect after the cut. */
+  arm(word: string, how: "before" | "after", downMs?: number): void;
+  readonly cuts: number;
+  readonly refused: number;
+  close(): void;
+}
 /** Between a client and the server. When the client says `word`, `then` decides what becomes of the connection. */
-async function cutter(server: string): Promise<{ readonly url: string; arm(word: string, how: "before" | "after", downMs?: number): void;
-  readonly cuts: number; readonly refused: number; close(): void }> {
+async function cutter(server: string): Promise<Cutter> {
   const { port, hostname } = new URL(server);
   let armed: { word: string; how: "before" | "after"; downMs: number } | undefined;
   let cuts = 0, refused = 0, down = false;
@@ -179,7 +186,7 @@ describe.skipIf(url === "")("a transaction whose connection dies", () => {
 });
 
 describe.skipIf(url === "")("a transaction in another database", () => {
-  let sql: postgres.Sql, proxy: Awaited<ReturnType<typeof cutter>>, engine: Engine;
+  let sql: postgres.Sql, proxy: Cutter, engine: Engine;
   let executions = 0;
   beforeAll(async () => {
     const database = await freshDatabase(url);
