@@ -22,7 +22,7 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   history(options?: { from?: number }): AsyncIterable<Event>;
   logs(): AsyncIterable<{ seq: number; level: string; text: string }>;
   /** Sends a signal; those with the same `key` arrive once. @throws INPUT_INVALID, RUN_ENDED */
-  signal(def: SignalDef<void>): Promise<void>;
+  signal(def: SignalDef<void>, value?: undefined, options?: { key?: string }): Promise<void>;
   signal<T>(def: SignalDef<T>, value: T, options?: { key?: string }): Promise<void>;
   /** What the run exposes, now or after event `at` (from 1). Its code is replayed here, so that it must be loaded.
    *  @throws QUERY_UNKNOWN, WORKFLOW_NOT_LOADED, REPLAY_DIVERGED */

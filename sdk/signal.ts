@@ -16,7 +16,8 @@ export interface SignalDef<T> extends AsyncIterable<T> {
   wait<E>(options: { timeout: Duration; else: E }): Promise<T | E>;
   /** Sends to a run; messages with the same `key` arrive once. From a workflow it leaves with the commit of its turn.
    *  @throws INPUT_INVALID, RUN_NOT_FOUND, RUN_ENDED */
-  send(runId: string, ...args: [T] extends [void] ? [] : [value: T, options?: { key?: string }]): Promise<void>;
+  send(runId: string, ...args: [T] extends [void] ? [value?: undefined, options?: { key?: string }]
+    : [value: T, options?: { key?: string }]): Promise<void>;
 }
 const definitions = new WeakMap<object, AnySignal>();
 interface AnySignal { readonly name: string; readonly schema: Schema | undefined }

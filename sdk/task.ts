@@ -82,6 +82,8 @@ export interface TaskForms<A extends readonly unknown[], R> {
   /** The same task with other options. */
   with(options: Partial<TaskOptions<A, R>> & { key?: string }): Task<(...args: A) => Promise<R>>;
 }
+/** `A`, taken from the function and not from the options: an `undo` may leave parameters out. */
+type Later<A extends unknown[]> = [A][A extends unknown ? 0 : never];
 type AsyncFn = (...args: never) => Promise<unknown>;
 /** `F` itself, so parameter names, optional parameters and generics survive. */
 export type Task<F extends AsyncFn> = F & TaskForms<Parameters<F>, Awaited<ReturnType<F>>> & { readonly fn: F };
@@ -94,7 +96,7 @@ type AnyFn = (...args: readonly unknown[]) => unknown;
 export function task<F extends AsyncFn>(name: string, fn: F): Task<F>;
 export function task<A extends unknown[], R>(name: string, fn: (...args: A) => R): Task<(...args: A) =>
   Promise<Awaited<R>>>;
-export function task<A extends unknown[], R>(name: string, options: TaskOptions<A, Awaited<R>>,
+export function task<A extends unknown[], R>(name: string, options: TaskOptions<Later<A>, NoInfer<Awaited<R>>>,
   fn: (...args: A) => R): Task<(...args: A) => Promise<Awaited<R>>>;
 export function task(name: string, ...rest: readonly unknown[]): unknown {
   checkName("task", name);

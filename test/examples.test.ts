@@ -1,11 +1,12 @@
 /** Every example as a user runs it: a process of its own, its printed output checked; then killed again and again. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { freshDatabase } from "./postgres-server.ts";
+import { clear, endAll, project, reprise, start } from "./talking.ts";
 
 interface Fixtures { readonly url: string; close(): Promise<void> }
 const cli = fileURLToPath(new URL("../dist/sdk/cli/main.js", import.meta.url));
@@ -19,7 +20,12 @@ beforeAll(async () => {
     { startFixtureServer: (options: { failFirst: number }) => Promise<Fixtures> };
   fixtures = await startFixtureServer({ failFirst: 2 });
 });
-afterAll(async () => { await fixtures.close(); rmSync(folder, { recursive: true, force: true }) });
+afterAll(async () => {
+  await fixtures.close();
+  endAll();
+  clear();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const EXPECTED: { readonly [file: string]: string } = {
   "sales/daily.ts": [
@@ -38,16 +44,40 @@ const EXPECTED: { readonly [file: string]: string } = {
   "rates/report.ts": "north 108.00 usd\nsouth 270.00 usd\nwest  81.54 usd",
   "primes/count.ts": "17984 + 15876 + 15238 + 14853 = 63951 primes below 800000, 100 ticks",
   "todos/etl.ts": '{"written":200,"done":90}',
+  "saga/order.ts": ["lamp is on its way to Main Street 1", "the run failed: there is no address", "task:reserve#0",
+    "task:charge#0", "task:undo charge#0", "task:undo reserve#0"].join("\n"),
+  "transfer/transfer.ts": ["5000 from ada to bob", "5000 from ada to bob", "the run failed: the account is closed",
+    "ada -5000, bob 5000, closed 0"].join("\n"),
+  "subscription/subscription.ts": ["ada owes 1000 for month 1", "ada owes 1000 for month 2",
+    "ada owes 2500 for month 3", "ada owes 2500 for month 4", "cancelled", "paid until month 3, 2500 a month",
+    "bob owes 1000 for month 1", "suspended: not paid in time"].join("\n"),
+  "children/fan-out.ts": ["997004 words", "page 333 cannot be read", "page 666 cannot be read",
+    "page 999 cannot be read"].join("\n"),
+  "expense/approval.ts": ["1500 paid to ada", "4500 paid to ada", "declined: too big", "declined: nobody answered"]
+    .join("\n"),
+  "entity/account.ts": "ada: 250 bookings, 31375 cents\n31375",
+  "cron/loop.ts": "10000 rounds, sum 45000",
+  "agent/agent.ts": "Your money is on its way. (3 steps)\nI may not refund this. (3 steps)",
+  "cart/cart.ts": "800\n2800\n0 to 99 pieces, please\n6 pieces\n2 kinds, 2800 cents",
+  "scope/fastest.ts": "from Lima\ngave up task:fetch-from#0\ngave up task:fetch-from#2",
+  "shield/cleanup.ts": "cancelled\ntask:rent#0\ntask:stop#0\ntask:give-back#0",
+  "patch/welcome.ts": "a letter to Ada",
+  "progress/report.ts": "1443 sales",
+};
+/** Fewer rounds where the same is done several times over. */
+const SHORTER: { readonly [file: string]: { readonly count: string; readonly expected: string } } = {
+  "cron/loop.ts": { count: "1500", expected: "1500 rounds, sum 6750" },
 };
 
 interface Life { readonly out: string; readonly err: string; readonly status: number | string | null }
 /** One life of an example's process; killed after `killAfterMs`, if that comes first. */
-function run(args: readonly string[], database: string, out: string, killAfterMs?: number): Promise<Life> {
+function run(args: readonly string[], database: string, out: string,
+  { killAfterMs, count }: { readonly killAfterMs?: number; readonly count?: string | undefined } = {}): Promise<Life> {
   return new Promise((resolve) => {
     const child =
       spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, VITEST: "",
       REPRISE_DATABASE_URL: database, REPRISE_LOG_LEVEL: "critical", OUT: out, PRICES_URL: fixtures.url,
-        TODOS_URL: fixtures.url } });
+        TODOS_URL: fixtures.url, ...(count !== undefined && { COUNT: count }) } });
     let text = "", errors = "";
     child.stdout.on("data", (chunk) => { text += String(chunk) });
     child.stderr.on("data", (chunk) => { errors += String(chunk) });
@@ -73,21 +103,63 @@ describe("the example", () => {
   }
 });
 
+describe("what an example leaves behind", () => {
+  const ask = async (file: string, ...args: readonly string[]): Promise<string> => {
+    const { out, err, status } = await run(args, join(folder, `db-${file.replace("/", "-")}`), "");
+    expect(status, err).toBe(0);
+    return out;
+  };
+  test("is drawn as a tree: a thousand children, the first twenty and how the rest ended", async () => {
+    const file = "children/fan-out.ts";
+    const parent = await ask(file, "runs", "ls", "--workflow", "crawl-all", "--quiet");
+    const lines = (await ask(file, "runs", "tree", parent)).split("\n");
+    expect(lines).toHaveLength(22);
+    expect(lines[0]).toMatch(/^[a-z]+-[a-z]+ {2}crawl-all {2}completed {2}[\d.]+ \w+ {2}\w{26}$/);
+    expect(lines[1]).toMatch(/^├─ [a-z]+-[a-z]+ {2}crawl {2}completed {2}/);
+    expect(lines[21]).toBe("└─ 980 more: 977 completed, 3 failed  (--all)");
+  });
+  test("is read when nobody works: the stream, the table, the attributes", async () => {
+    const file = "progress/report.ts";
+    expect(await ask(file, "runs", "stream", "-1", "lines", "--from", "1")).toBe(
+      '{"city":"Lima","sales":444}\n{"city":"Kyoto","sales":555}');
+    const shown = await ask(file, "runs", "artifacts", "-1");
+    for (const line of [/^month {2}attribute/m, /^ {2}2026-05$/m, /^ {2}█{20} 100 %, 3 of 3$/m, /^ {2}Oslo +444$/m,
+      /^ {2}\*\*1443\*\* sales in 3 cities\.$/m]) expect(shown).toMatch(line);
+  });
+});
+
+test("a run of release 1 keeps its email under release 2; a new one takes the letter", async () => {
+  const code = readFileSync(example("patch/welcome.ts"), "utf8");
+  const before = code.replace('patched("letter") ? await letter(name) : await email(name)', "await email(name)");
+  expect(before).not.toBe(code);
+  const place = project("patch", { "welcome.ts": before });
+  const first = start(place, [cli, "run", "welcome.ts"], { REPRISE_LOG_LEVEL: "debug" });
+  await first.until(/Sleeping for/);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  writeFileSync(join(place, "welcome.ts"), code);
+  expect(reprise(place, "check").stdout).toContain("1 runs replayed, 0 diverged");
+  expect(reprise(place, "run", "welcome.ts").stdout).toBe("an email to Ada\n");
+  expect(reprise(place, "run", "welcome.ts").stdout).toBe("a letter to Ada\n");
+});
+
+/** These go on for seconds. */
+const LONGER = ["many/map.ts", "children/fan-out.ts", "cron/loop.ts", "entity/account.ts"];
 /** Given an example whose process is killed three times, when it is run once more, it prints what it always prints. */
 async function killed(file: string, database: string, out: string): Promise<void> {
   let life: Life | undefined;
-  const span = file === "many/map.ts" ? 1800 : 700;
+  const span = LONGER.includes(file) ? 1800 : 700, { count, expected } = SHORTER[file] ?? { expected: EXPECTED[file] };
   for (let i = 0; i < 3; i++) {
-    life = await run(["run", example(file)], database, out, 450 + Math.random() * span);
+    life = await run(["run", example(file)], database, out, { killAfterMs: 450 + Math.random() * span, count });
     if (life.status === 0) break;
     expect(life.status, life.err).toBe("SIGKILL");
   }
-  if (life?.status !== 0) life = await run(["run", example(file)], database, out);
-  expect(life.out, life.err).toBe(EXPECTED[file]);
-  const { out: list } = await run(["runs", "ls", "--json"], database, out);
+  if (life?.status !== 0) life = await run(["run", example(file)], database, out, { count });
+  expect(life.out, life.err).toBe(expected);
+  const { out: list } = await run(["runs", "ls", "--json", "--limit", "20"], database, out);
   // Printed by `runs ls --json`. A life killed after its run had ended leaves the next one to start another.
   for (const { runId, state } of JSON.parse(list) as { runId: string; state: string }[]) {
-    expect(["completed", "failed"], "nothing is left unfinished").toContain(state);
+    expect(["completed", "failed", "cancelled"], "nothing is left unfinished").toContain(state);
     const { out: text } = await run(["runs", "events", runId, "--json"], database, out);
     // Printed by `runs events --json`.
     const ends = (JSON.parse(text) as { type: string; key?: string }[]).filter(({ type }) => type === "TaskCompleted");

@@ -140,6 +140,32 @@ describe("a script", () => {
   });
 });
 
+describe("a script that is killed and started again", () => {
+  test("goes on with the run that it had given an id of its own", async () => {
+    const folder = project("own-id", { "a.mjs": `${STEP}
+      const w = workflow("w", async () => { await step(1); await sleep("2s"); return step(2) });
+      console.log(await w.run(undefined, { id: "mine" }));` });
+    await killAt(folder, process.execPath, ["a.mjs"], "Sleeping for", { REPRISE_LOG_LEVEL: "debug" });
+    const again = node(folder, ["a.mjs"]);
+    expect(again.stderr).toMatch(/Resuming run '[a-z]+-[a-z]+' at event \d+: 1 task kept/);
+    expect(again).toMatchObject({ status: 0, stdout: "2\n" });
+    expect(node(folder, ["a.mjs"]), "ended: the same id gives the same result").toMatchObject({ stdout: "2\n" });
+    expect(reprise(folder, ["runs", "ls", "--quiet"]).stdout.trim().split("\n")).toHaveLength(1);
+  });
+  test("goes on with the link at which its chain stands", async () => {
+    const folder = project("chain", { "a.mjs": `import { continueWith } from "reprise";\n${STEP}
+      const w = workflow("w", async (n) => {
+        await step(n);
+        if (n === 2) await sleep("2s");
+        return n === 3 ? "three links" : continueWith(n + 1);
+      });
+      console.log(await w(1));` });
+    await killAt(folder, process.execPath, ["a.mjs"], "Sleeping for", { REPRISE_LOG_LEVEL: "debug" });
+    expect(node(folder, ["a.mjs"])).toMatchObject({ status: 0, stdout: "three links\n" });
+    expect(reprise(folder, ["runs", "ls", "--quiet"]).stdout.trim().split("\n")).toHaveLength(3);
+  });
+});
+
 describe("Ctrl-C", () => {
   test("gives the run back, says how to go on, and ends with 130; the next start resumes", async () => {
     const folder = project("interrupted", { "a.mjs": `${STEP}

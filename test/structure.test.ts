@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { rehearse } from "../engine/index.ts";
 import {
-  artifact, attributes, Cancelled, context, continueWith, deprecatePatch, openEngine, patched, progress, RunError, saga,
-  scope, shield, signal, sleep, stream, task, workflow, z, type Engine, type Event, type RunHandle,
+  artifact, attributes, Cancelled, context, continueWith, deprecatePatch, expose, openEngine, patched, progress, query,
+  RunError, saga, scope, shield, signal, sleep, stream, task, waitFor, workflow, z, type Engine, type Event,
+  type RunHandle,
 } from "../sdk/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 
@@ -196,6 +197,29 @@ describe("chains", () => {
     expect(end).toMatchObject({ type: "RunContinued" });
     const next = engine.get(end?.type === "RunContinued" ? end.nextId : "");
     expect((await history(next))[0]).toMatchObject({ chain: { first: run.id, link: 2 } });
+  });
+});
+
+describe("to those outside, a chain is one run:", () => {
+  test("questions about the present go to its last link, those about the past to the link that is asked", async () => {
+    const add = signal("add-to-chain", z.number()), form = z.object({ ok: z.boolean() });
+    const total = query<number>("total");
+    const flow = workflow("chain-asked", async (sum: number): Promise<number> => {
+      expose(total, () => sum);
+      if (sum > 0) { await waitFor(form, { name: "enough" }); return sum }
+      sum += await add.wait();
+      return continueWith(sum);
+    });
+    const run = await engine.start(flow, 0);
+    await run.signal(add, 7, { key: "seven" });
+    while ((await run.waits())[0]?.name !== "enough") await pause(2);
+    expect([await run.query(total), await run.query(total, { at: 1 })]).toEqual([7, 0]);
+    await run.signal(add, 7, { key: "seven" }); // sent again: the first link had it
+    await run.answer("enough", { ok: true });
+    expect(await run.result()).toBe(7);
+    const next = (await history(run)).find((event) => event.type === "RunContinued");
+    expect(types(await history(engine.get(next?.type === "RunContinued" ? next.nextId : "")))).not.toContain(
+      "SignalReceived");
   });
 });
 

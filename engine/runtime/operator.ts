@@ -6,6 +6,7 @@ import { foldAll } from "../core/fold.ts";
 import type { WorkflowSpec } from "../core/policy.ts";
 import type { WaitView } from "../core/view.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
+import { decodeEvents } from "../codec/rows.ts";
 import { decodeValue } from "../codec/value.ts";
 import { TERMINAL_STATES, type RunRow, type Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
@@ -102,22 +103,37 @@ export class Operator {
       `See its open calls: reprise why ${runId}`);
   }
 
-  /** The open waits of a run, in the order of opening. @throws RUN_NOT_FOUND */
+  /** The open waits of a run, or of the last link of its chain, in the order of opening. @throws RUN_NOT_FOUND */
   async waits(runId: string): Promise<readonly WaitView[]> {
-    const { events } = await loadHistory(this.#parts.store, runId);
+    const { events } = await loadHistory(this.#parts.store, await this.lastLink(runId));
     return [...foldAll(events).waits.values()].filter(({ state }) => state === "open");
   }
 
-  /** What the run exposes under `name`, now or after event `at` (from 1); its code is replayed here, read-only.
-   *  @throws QUERY_UNKNOWN, NO_SUCH_EVENT, REPLAY_DIVERGED */
+  /** What the run exposes under `name`: now, by the last link of its chain, or after event `at` (from 1) of its own.
+   *  Its code is replayed here, read-only. @throws QUERY_UNKNOWN, NO_SUCH_EVENT, REPLAY_DIVERGED */
   async query(runId: string, workflow: WorkflowSpec, name: string, at?: number): Promise<unknown> {
-    const { events } = await loadHistory(this.#parts.store, runId);
+    const asked = at === undefined ? await this.lastLink(runId) : runId;
+    const { events } = await loadHistory(this.#parts.store, asked);
     if (at !== undefined && !(Number.isInteger(at) && at >= 1 && at <= events.length)) {
       throw new RepriseError("NO_SUCH_EVENT", `run ${runId} has the events 1 to ${events.length}, not ${at}`,
         "Give a seq in that range.");
     }
-    const execution = await replayTo(runId, workflow, at === undefined ? events : events.slice(0, at));
+    const execution = await replayTo(asked, workflow, at === undefined ? events : events.slice(0, at));
     return execution.messages.query(name);
+  }
+
+  /** The run with which the chain of this one ends so far: itself, where it has not continued. */
+  async lastLink(runId: string): Promise<string> {
+    let last = runId;
+    for (let next = await this.#nextLink(last); next !== undefined; next = await this.#nextLink(last)) last = next;
+    return last;
+  }
+  async #nextLink(runId: string): Promise<string | undefined> {
+    const { store } = this.#parts, row = await store.run(runId);
+    if (row?.state !== "completed") return undefined;
+    const tail = (await store.read(runId, row.asOf)).at(-1);
+    const end = tail && decodeEvents(tail.firstSeq, tail.events).at(-1);
+    return end?.type === "RunContinued" ? end.nextId : undefined;
   }
 
   /** Posts a letter, to the last link of the chain if the run has continued. undefined: it has ended. */
@@ -128,8 +144,8 @@ export class Operator {
     if (answer === "no_run") throw new RepriseError("RUN_NOT_FOUND", `no run has the id ${runId}`,
       "List them: reprise runs ls");
     if (answer === "finished") {
-      const last = (await this.#history(runId)).at(-1);
-      return last?.type === "RunContinued" ? this.#post(last.nextId, letter) : undefined;
+      const next = await this.#nextLink(runId);
+      return next === undefined ? undefined : this.#post(next, letter);
     }
     this.#parts.poke();
     return { runId, dedupe };
