@@ -46,26 +46,27 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
   const nameless = script && fields.id === undefined && fields.tx === undefined;
   const scriptKey = nameless ? scriptKeyOf(name, payload) : undefined;
   const left = scriptKey === undefined || process.env["REPRISE_FRESH"] !== undefined
-    ? undefined : await unfinished(engine, scriptKey);
-  if (left !== undefined) {
-    if (!engine.holds(left.runId)) await continueRun(engine, left, workflow);
-    return { engine, runId: left.runId, name: left.name };
-  }
+    ? undefined : (await engine.list({ scriptKey, limit: 1 }))[0];
+  if (left !== undefined && await goesOn(engine, left, workflow)) return { engine, runId: left.runId, name: left.name };
   const retried = scriptKey === undefined || failed === undefined || failed.size === 0 ? undefined
     : await retriedRun(engine, workflow, scriptKey, failed);
   if (retried !== undefined) return { engine, ...retried };
   const started =
     await engine.start({ workflow, input: payload, ...fields, ...(scriptKey !== undefined && { scriptKey }) });
+  if (script && started.existed) await goesOn(engine, await engine.row(started.runId), workflow);
   keepSources(engine.store, workflow.file).catch(() => undefined); // for the viewer only; the run does not need them
   return { engine, ...started };
 }
 
-/** The newest run of this call, if it has not ended and nobody alive has it. */
-async function unfinished(engine: RunEngine, scriptKey: string): Promise<RunRow | undefined> {
-  const [row] = await engine.list({ scriptKey, limit: 1 });
-  if (row === undefined || TERMINAL_STATES.includes(row.state)) return undefined;
-  if (engine.holds(row.runId)) return row; // claimed in the background: each call of this process has a key of its own
-  return await isFree(engine, row) ? row : undefined;
+/** Goes on here with the run, or with the link at which its chain stands: true. False when it has ended, or somebody
+ *  alive has it. The chain keeps the id of its first link, by which keys of messages are known. */
+async function goesOn(engine: RunEngine, first: RunRow, workflow: WorkflowSpec): Promise<boolean> {
+  const row = first.state === "completed" ? await engine.row(await engine.operator.lastLink(first.runId)) : first;
+  if (TERMINAL_STATES.includes(row.state)) return false;
+  if (engine.holds(row.runId)) return true; // claimed in the background: each call of this process has a key of its own
+  if (row.state === "scheduled" || !await isFree(engine, row)) return false;
+  await continueRun(engine, row, workflow);
+  return true;
 }
 
 /** The newest run of this call, if it failed and may be tried again with the code as it is now. */

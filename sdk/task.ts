@@ -83,7 +83,7 @@ export interface TaskForms<A extends readonly unknown[], R> {
   with(options: Partial<TaskOptions<A, R>> & { key?: string }): Task<(...args: A) => Promise<R>>;
 }
 /** `A`, taken from the function and not from the options: an `undo` may leave parameters out. */
-type Later<A extends unknown[]> = [A][A extends unknown ? 0 : never];
+export type Later<A extends unknown[]> = [A][A extends unknown ? 0 : never];
 type AsyncFn = (...args: never) => Promise<unknown>;
 /** `F` itself, so parameter names, optional parameters and generics survive. */
 export type Task<F extends AsyncFn> = F & TaskForms<Parameters<F>, Awaited<ReturnType<F>>> & { readonly fn: F };

@@ -3,7 +3,7 @@ import { callSite, RepriseError, transactionsIn, type Isolation, type OpenTransa
   from "../engine/index.ts";
 import { checkName, defineTask } from "./registry.ts";
 import { fileOf } from "./sources.ts";
-import { makeTask, type AnyOptions, type Task, type TaskOptions } from "./task.ts";
+import { makeTask, type AnyOptions, type Later, type Task, type TaskOptions } from "./task.ts";
 
 /** The user's transaction: a tagged template, or `unsafe`; rows are objects. One statement at a time, and no begin,
  *  commit or rollback. */
@@ -30,7 +30,7 @@ const databases = new Map<string, OpenTransaction>();
  */
 export function transaction<A extends unknown[], R>(name: string,
   fn: (sql: Sql, ...args: A) => Promise<R>): Task<(...args: A) => Promise<R>>;
-export function transaction<A extends unknown[], R>(name: string, options: TransactionOptions<A, R>,
+export function transaction<A extends unknown[], R>(name: string, options: TransactionOptions<Later<A>, NoInfer<R>>,
   fn: (sql: Sql, ...args: A) => Promise<R>): Task<(...args: A) => Promise<R>>;
 export function transaction(name: string, ...rest: readonly unknown[]): unknown {
   checkName("task", name);

@@ -1,6 +1,8 @@
-/** What the pages show is true: programs print what stands below them, excerpts stand in their files, links lead somewhere. */
+/** What the pages show is true: programs print what stands below them, excerpts are of their files, links lead on. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -13,7 +13,8 @@ const model = task("model", { retries: 3, retryDelay: "1s", timeout: "1m" }, asy
   const said = chat.map(({ text }) => text).join("\n");
   if (!said.includes("order 7:")) return { tool: "lookUp", input: "7" };
   if (!said.includes("refund")) return { tool: "refund", input: "7" };
-  return { answer: said.includes("refund of order 7 is done") ? "Your money is on its way." : "I may not refund this." };
+  const paid = said.includes("refund of order 7 is done");
+  return { answer: paid ? "Your money is on its way." : "I may not refund this." };
 });
 
 const tools = {

@@ -1,7 +1,8 @@
 /**
  * A thousand child runs at once, and their results together. Each child has a history of its own, can be looked at,
  * cancelled or resumed by itself; a failed one does not take the others with it.
- * npx reprise run examples/children/fan-out.ts, then: npx reprise runs ls --workflow crawl-all, npx reprise runs tree <run>
+ * npx reprise run examples/children/fan-out.ts
+ * npx reprise runs ls --workflow crawl-all, and with the id that it prints: npx reprise runs tree <id>
  */
 import { isMain, RunError, task, workflow } from "reprise";
 

@@ -1,6 +1,6 @@
 /**
- * A loop that goes on for ever, as cron would: work, then sleep until the next time. After every 500 rounds it continues
- * as a fresh run, which keeps each history short; killed in any round, it goes on with that round.
+ * A loop that goes on for ever, as cron would: work, then sleep until the next time. After every 500 rounds it
+ * continues as a fresh run, which keeps each history short; killed in any round, it goes on with that round.
  * npx reprise run examples/cron/loop.ts
  */
 import { continueWith, isMain, sleep, task, workflow, z } from "reprise";

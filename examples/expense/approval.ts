@@ -5,7 +5,9 @@
  */
 import { isMain, task, waitFor, workflow, z, type RunHandle } from "reprise";
 
-const Expense = z.object({ who: z.string(), cents: z.number(), what: z.string(), within: z.number().default(3_600_000) });
+const Expense = z.object({
+  who: z.string(), cents: z.number(), what: z.string(), within: z.number().default(3_600_000),
+});
 const Decision = z.object({ approved: z.boolean(), comment: z.string().default("") });
 
 const pay = task("pay", async (who: string, cents: number) => `${cents} paid to ${who}`);
