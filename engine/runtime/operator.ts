@@ -129,9 +129,9 @@ export class Operator {
     return last;
   }
   async #nextLink(runId: string): Promise<string | undefined> {
-    const { store } = this.#parts, row = await store.run(runId);
+    const { store } = this.#parts, row = await this.#ask(() => store.run(runId));
     if (row?.state !== "completed") return undefined;
-    const tail = (await store.read(runId, row.asOf)).at(-1);
+    const tail = (await this.#ask(() => store.read(runId, row.asOf))).at(-1);
     const end = tail && decodeEvents(tail.firstSeq, tail.events).at(-1);
     return end?.type === "RunContinued" ? end.nextId : undefined;
   }
