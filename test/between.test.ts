@@ -255,3 +255,22 @@ test("a timer fires once, though the worker looks for near ones while its event 
     expect(new Set(fired).size, fired.join()).toBe(fired.length);
   }
 }, 30_000);
+
+test("an engine that closes while a run is being replayed gives it back, and another goes on", async () => {
+  const go = signal("replayed-go"), small = task("replayed-small", async (n: number) => n);
+  const run = await begin(async () => {
+    for (let n = 0; n < 300; n++) { await small(n); compute(0.3) }
+    await go.wait();
+    return "on";
+  });
+  await has(run, "WaitOpened");
+  await engine.close(0);
+  const second = await engineOn(store);
+  const { workflow: name } = await second.row(run.id), spec = workflowSpec(name);
+  if (spec === undefined) throw new Error("not defined");
+  await second.resume(run.id, spec);
+  await second.close(0);
+  engine = await engineOn(store);
+  await engine.operator.signal(run.id, "replayed-go", undefined);
+  expect(await engine.result(run.id)).toBe("on");
+}, 10_000);

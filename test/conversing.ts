@@ -12,6 +12,13 @@ export function engineOn(store: Store): Promise<RunEngine> {
     claims: "all" });
 }
 
+/** The store stays open when an engine on it closes. */
+export function keptOpen(store: Store): Store {
+  return new Proxy(store, { get: (target, name) => {
+    const value: unknown = name === "close" ? () => Promise.resolve() : Reflect.get(target, name, target);
+    return typeof value === "function" ? value.bind(target) as unknown : value;
+  } });
+}
 /** The outcome in one comparable value. */
 export async function outcome(engine: RunEngine, runId: string): Promise<unknown> {
   try { return { value: await engine.result(runId) } } catch (error) {

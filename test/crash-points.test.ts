@@ -124,4 +124,19 @@ describe("on PGlite, a run that dies at every third call to the store", () => {
     }
     await store.close();
   }, 240_000);
+
+  test("or its children, or whoever it talks to", async () => {
+    const store = await openStore(join(folder, "talking"));
+    for (const [index, talk] of conversations.entries()) {
+      for (let at = 1 + index % 9; at < 60; at += 9) {
+        const { reached } = await talked(talk, store, at, index % 2 === 0 ? "die-before" : "die-after");
+        onPGlite++;
+        await store.reset();
+        if (!reached) break;
+      }
+    }
+    process.stderr.write(`${onPGlite} crash points on PGlite\n`);
+    await store.close();
+  }, 400_000);
 });
+let onPGlite = 0;

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { rehearse, type RunEngine, type Store } from "../engine/index.ts";
 import { withFaults, type Fault } from "../engine/store/faults.ts";
 import { workflowSpec } from "../sdk/registry.ts";
-import { allEnded, engineOn, familyOf, outcome, outsideOf } from "./conversing.ts";
+import { allEnded, engineOn, familyOf, keptOpen, outcome, outsideOf } from "./conversing.ts";
 import { ledger, type Conversation } from "./corpus/conversations.ts";
 import { checkFamily } from "./family.ts";
 
@@ -27,7 +27,7 @@ export async function crashed(talk: Conversation, base: Store, at: number, fault
   const what = `${talk.name}: ${fault} at call ${at}`, id = randomUUID();
   ledger.length = 0;
   let opened = 0;
-  const faulty = withFaults(base, (call) => opened > 0 && call - opened === at ? fault : "none");
+  const faulty = withFaults(keptOpen(base), (call) => opened > 0 && call - opened === at ? fault : "none");
   const workflow = workflowSpec(talk.run.workflowName);
   if (workflow === undefined) throw new Error(`no workflow ${talk.name}`);
   const live = async (engine: RunEngine): Promise<unknown> => {
@@ -43,7 +43,7 @@ export async function crashed(talk: Conversation, base: Store, at: number, fault
   const death = deathOf(faulty), before = await Promise.race([first, death.came]);
   if (before !== undefined) await Promise.race([allEnded(base, what), death.came]); // its children may outlive it
   const recorded = faulty.dead ? await resultsIn(base) : new Map<string, number>();
-  const second = faulty.dead ? await engineOn(base) : undefined;
+  const second = faulty.dead ? await engineOn(keptOpen(base)) : undefined;
   const end = before?.end ?? await live(second as RunEngine);
   expect(end, what).toEqual(talk.end);
   await allEnded(base, what);

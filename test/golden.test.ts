@@ -10,7 +10,9 @@ import { isDecision, isDelivery, type EventType } from "../engine/core/events.ts
 import { workflowSpec } from "../sdk/registry.ts";
 import { checkHistory } from "./checker.ts";
 import { conversations } from "./corpus/conversations.ts";
+import "./corpus/tasks.ts";
 import { specimens } from "./corpus/workflows.ts";
+import { unreadSignals } from "./family.ts";
 
 const folder = new URL("histories/", import.meta.url);
 const versions = readdirSync(folder);
@@ -42,6 +44,9 @@ describe.each(versions)("a history that version %s wrote", (version) => {
     const fold = openFold();
     for (const event of events) fold.apply(event);
     expect([fold.view.state, fold.view.head]).toEqual([run.state, run.asOf]);
+    const { signals, waits } = fold.view;
+    expect([...signals.values()].flatMap(({ unread, seq }) => unread ? [seq] : [])).toEqual(unreadSignals(events));
+    expect([...waits.values()].filter(({ state }) => state === "open"), "an ended run waits for nothing").toEqual([]);
   });
 
   test("is there for every workflow of the corpus, and together they hold every kind of delivery and decision", () => {

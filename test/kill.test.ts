@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { openRunEngine, type RunEngine, type WorkflowSpec } from "../engine/index.ts";
+import { allEnded, familyOf } from "./conversing.ts";
+import { checkFamily } from "./family.ts";
 import { freshDatabase } from "./postgres-server.ts";
 import { checkAgainstLedger, readLedger, startWorker, type WorkerProcess } from "./worker-processes.ts";
 
@@ -18,6 +20,10 @@ const ENDS: { readonly [workflow: string]: unknown } = {
   sequence: 8, "fan-out": 6, retrying: "done", sleeping: "done", racing: "string", limited: 60_036, caught: 36,
 };
 const NAMES = Object.keys(ENDS);
+/** Runs that make runs, and talk. */
+const TALKS: { readonly [workflow: string]: unknown } = {
+  family: [21, 1, 41], talking: [1, 2, 3, 4, 5], undone: "undone", counting: [1, 2, 3, 4, 5, 6, 7, 8],
+};
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 /** mulberry32 (public domain): kills at the same moments for the same seed, as far as processes can. */
 function randomFrom(state: number): () => number {
@@ -78,6 +84,48 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
     await expectEnds(engine, runs, ledger);
     last.child.kill("SIGTERM");
     expect(await last.ended, "SIGTERM drains and ends with 0").toBe(0);
+    await engine.close(0);
+  }, 400_000);
+
+  test("80 workers killed under families, chains and sagas: each child made once, each signal read once and in order",
+    async () => {
+    const database = await freshDatabase(url), ledger = ledgerFile("families");
+    const engine = await asker(database), random = randomFrom(seed);
+    const runs = await Promise.all(Array.from({ length: 24 }, async (_, i) => {
+      const name = Object.keys(TALKS)[i % 4] ?? "family";
+      return { name, runId: (await engine.start({ workflow: spec(name), input: undefined })).runId };
+    }));
+    let kills = 0;
+    const lane = async (): Promise<void> => {
+      while (kills < 80) {
+        const worker = startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "600", CONCURRENCY: "4" });
+        await worker.says(/^ready/);
+        await Promise.race([worker.says(/^ran/), pause(1500)]);
+        await pause(random() * 60);
+        worker.child.kill("SIGKILL");
+        expect(await worker.ended).toBe("SIGKILL");
+        kills++;
+      }
+    };
+    /** Signals in flight while workers die; whoever sends insists, under the same key. */
+    const sends = runs.filter(({ name }) => name === "counting").map(async ({ runId }) => {
+      for (let n = 1; n <= 8; n++) {
+        for (let times = 0; times < 2; times++) await engine.operator.signal(runId, "number", { p: n }, `n${n}`);
+        await pause(random() * 1500);
+      }
+    });
+    await Promise.all([lane(), lane(), lane(), ...sends]);
+    const workers = [0, 1].map(() => startWorker({ DATABASE: database, LEDGER: ledger, LEASE_MS: "8000" }));
+    await outliveQuarantine(engine, await engine.list({ limit: 1000 }));
+    for (const { name, runId } of runs) expect(await engine.result(runId), name).toEqual(TALKS[name]);
+    await allEnded(engine.store, "after the kills");
+    const family = await familyOf(engine.store), executions = readLedger(ledger);
+    checkFamily(family, `SEED=${seed}`);
+    for (const [runId, { events }] of family) checkAgainstLedger(runId, events, executions);
+    const owners = new Set([...family.values()].flatMap(({ events }) =>
+      events.flatMap((event) => event.type === "RunClaimed" ? [event.worker] : [])));
+    process.stderr.write(`${kills} kills, ${family.size} runs, ${owners.size} workers held them\n`);
+    for (const { child, ended } of workers) { child.kill("SIGTERM"); expect(await ended).toBe(0) }
     await engine.close(0);
   }, 400_000);
 

@@ -15,7 +15,7 @@ import { withFaults } from "../engine/store/faults.ts";
 import { attributes, condition, context, continueWith, saga, scope, shield, signal, sleep, stream, task, withTimeout,
   workflow, z } from "../sdk/index.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
-import { familyFrom } from "./conversing.ts";
+import { familyFrom, keptOpen } from "./conversing.ts";
 import { checkFamily } from "./family.ts";
 import { freshDatabase } from "./postgres-server.ts";
 
@@ -132,14 +132,7 @@ const programs: fc.Arbitrary<Wanted> = fc.record({
 interface Wanted extends Given { readonly cancelAt: number | null }
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
-/** The store stays open when an engine on it closes. */
-function shared(store: Store): Store {
-  return new Proxy(store, { get: (target, name) => {
-    const value: unknown = name === "close" ? () => Promise.resolve() : Reflect.get(target, name, target);
-    return typeof value === "function" ? value.bind(target) as unknown : value;
-  } });
-}
-const open = (given: Store): Promise<RunEngine> => openEngineOn(shared(given));
+const open = (given: Store): Promise<RunEngine> => openEngineOn(keptOpen(given));
 const openEngineOn = (store: Store): Promise<RunEngine> =>
   openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
     claims: "all" });

@@ -8,6 +8,7 @@ import { openStore, type Event, type RunRow } from "../engine/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { allEnded, engineOn, familyOf, outcome, outsideOf } from "./conversing.ts";
 import { conversations } from "./corpus/conversations.ts";
+import "./corpus/tasks.ts";
 import { specimens } from "./corpus/workflows.ts";
 
 const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");

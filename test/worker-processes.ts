@@ -47,7 +47,7 @@ export function startWorker(env: { readonly [name: string]: string }, script = "
 interface Execution { readonly run: string; readonly key: string; readonly id: string; readonly pid: string }
 export function readLedger(path: string): readonly Execution[] {
   return readFileSync(path, "utf8").trim().split("\n").filter((line) => line !== "").map((line) => {
-    const [run = "", key = "", , id = "", pid = ""] = line.split(" ");
+    const [, run = "", key = "", id = "", pid = ""] = /^(\S+) (.+) \d+ (\S+) (\S+)$/.exec(line) ?? [];
     return { run, key, id, pid };
   });
 }

@@ -58,6 +58,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #departure: Departure | undefined;
   /** The last event of this ownership is on its way. */
   #closing = false;
+  /** It is to be given back as soon as it can be. */
+  #leaving: "drain" | "idle" | undefined;
   /** Held by a person: what runs may end, nothing begins. */
   #paused = false;
   #mailRead: number;
@@ -199,8 +201,9 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
 
   /** Stops making attempts and gives the run back: now if nothing runs, else when what runs has ended. */
   async release(reason: "drain" | "idle", graceMs: number): Promise<void> {
+    this.#leaving = reason;
     await this.#tasks.drain(graceMs);
-    this.#giveBack(reason);
+    this.#giveBack(reason); // once it has been replayed
   }
 
   /** Lets what runs end, begins nothing more, then gives the run up until somebody resumes it. */
@@ -277,6 +280,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     }
     this.#timers.approach();
     void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error)).then(() => this.#tasks.letGo());
+    if (this.#leaving !== undefined) this.#giveBack(this.#leaving);
     this.#checkStuck();
   }
 

@@ -1,5 +1,5 @@
 /**
- * The corpus, second part: workflows that talk. Each has its only possible end, and perhaps somebody outside who sends,
+ * The corpus, third part: workflows that talk. Each has its only possible end, and perhaps somebody outside who sends,
  * answers, pauses or cancels; whoever that is may be sent again after a crash, and then does nothing twice.
  */
 import { attributes, condition, context, continueWith, deprecatePatch, patched, progress, RunError, saga, scope,

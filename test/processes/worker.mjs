@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import { openRunEngine } from "reprise/engine";
-import { sleep, task, taskContext, workflow, withTimeout } from "reprise";
+import { continueWith, saga, signal, sleep, task, taskContext, workflow, withTimeout } from "reprise";
 import { workflowNames, workflowSpec } from "../../dist/sdk/registry.js";
 
 const { DATABASE, LEDGER, LEASE_MS, CONCURRENCY, START, SERVE } = process.env;
@@ -48,6 +48,37 @@ workflow("caught",
     { try { await task("fails", async () => { await ran(); throw new Error("no") })() } catch {
       return (await step(1)).length } });
 workflow("blocking", async (ms) => { await block(ms); await step(1); return "done" });
+const leaf = workflow("leaf", async (n) => { await step(n); await sleep(20); await step(n + 1); return n });
+const branch = workflow("branch", async (n) => (await Promise.all([leaf(n), leaf(n + 1)])).reduce((a, b) => a + b));
+workflow("family", async () => {
+  await step(0);
+  const all = await Promise.all([branch(10), leaf(1), branch(20)]);
+  await step(1);
+  return all;
+});
+const number = signal("number");
+const listener = workflow("listener", async () => {
+  const seen = [];
+  while (seen.length < 5) { seen.push(await number.wait()); await step(seen.length) }
+  return seen;
+});
+workflow("talking", async () => {
+  const child = await listener.start();
+  for (let n = 1; n <= 5; n++) { await child.signal(number, n); await step(n) }
+  return child.result();
+});
+const book = task("book", { undo: ran }, ran);
+workflow("undone", async () => saga(async () => {
+  for (let n = 0; n < 3; n++) await book(n);
+  await task("fails", async () => { await ran(); throw new Error("sold out") })();
+}).catch(() => "undone"));
+workflow("counting", async (given) => {
+  const { seen, left } = given ?? { seen: [], left: 4 };
+  if (left === 0) return seen;
+  const pair = [await number.wait(), await number.wait()];
+  await step(left);
+  return continueWith({ seen: [...seen, ...pair], left: left - 1 });
+});
 workflow("endless", async () => { for (let i = 0; ; i++) await step(i) });
 
 const engine = await openRunEngine({
