@@ -154,6 +154,28 @@ describe("beside a program that works, the command line", () => {
 });
 
 describe("where nobody works, the command line", () => {
+  test("pauses a run before anybody reads more of it; `resume` with its name goes on with a paused one", async () => {
+    const folder = project("held", { "a.mjs": PROGRAM });
+    const told: NodeJS.ProcessEnv = { REPRISE_LOG_LEVEL: "debug" };
+    const program = start(folder, [cli, "run", "a.mjs"], told);
+    await program.until(/Waiting for signal 'approved'/);
+    program.child.kill("SIGKILL");
+    await program.ended;
+    reprise(folder, "runs", "pause", "-1", "--by", "ada");
+    reprise(folder, "runs", "signal", "-1", "approved", '{"by":"ada"}');
+    const paused = start(folder, [cli, "resume", "-1"], told);
+    await paused.until(/Paused by ada/);
+    paused.child.kill("SIGINT");
+    expect(await paused.ended, paused.said()).toBe(130);
+    expect(paused.said()).not.toContain("Received signal");
+    expect(json<Reason>(folder, "why", "-1").because).toContain("is paused by ada");
+    const again = start(folder, [cli, "resume", "-1"], told);
+    await again.until(/Waiting for an answer to 'expense'/);
+    again.child.kill("SIGINT");
+    expect(await again.ended, again.said()).toBe(130);
+    expect(again.said()).toContain("1 unfinished run: npx reprise resume");
+  }, 120_000);
+
   test("leaves what it is told in the run's mailbox, says so, and `resume` goes on with it", async () => {
     const folder = project("alone", { "a.mjs": PROGRAM });
     const program = start(folder, [cli, "run", "a.mjs"], { REPRISE_LOG_LEVEL: "debug" });

@@ -8,8 +8,11 @@ import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
 import { definedWorkflows, setLoading, workflowNames, workflowSpec } from "../registry.ts";
 import { loadUserModules } from "../user-modules.ts";
+import { say, sayError } from "./output.ts";
+import { signalled } from "./signals.ts";
 
-/** Runs `work` with an engine on the configured database, and closes it. `serve`: other processes may use it too. */
+/** Runs `work` with an engine on the configured database, and closes it. `serve`: other processes may use it too. One
+ *  that works gives its runs back at Ctrl-C, and the process ends with 130. */
 export async function withEngine<T>(claims: "all" | "own" | "none",
   work: (engine: RunEngine) => Promise<T>, serve = false): Promise<T> {
   const engine = await openRunEngine({
@@ -17,7 +20,20 @@ export async function withEngine<T>(claims: "all" | "own" | "none",
       claims, serve,
   });
   inUse = engine;
-  try { return await work(engine) } finally { inUse = undefined; await engine.close(30_000) }
+  let ending = false;
+  if (claims !== "none") void signalled().then((signal) => { ending = true; void giveBack(engine, signal) });
+  try { return await work(engine) } finally {
+    if (ending) await new Promise<never>(() => undefined); // the process ends when the runs have been given back
+    inUse = undefined;
+    await engine.close(30_000);
+  }
+}
+async function giveBack(engine: RunEngine, signal: "SIGINT" | "SIGTERM"): Promise<void> {
+  setInterval(() => undefined, 1000); // the process lives until the engine is closed
+  const { held } = engine;
+  try { await engine.close(30_000) } catch (error) { sayError(error) }
+  if (held > 0) say(`${held} unfinished ${held === 1 ? "run" : "runs"}: npx reprise resume`);
+  process.exit(signal === "SIGINT" ? 130 : 0);
 }
 let inUse: RunEngine | undefined;
 

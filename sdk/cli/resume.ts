@@ -37,7 +37,11 @@ async function resumeAll(engine: RunEngine, wanted: string | undefined,
 
 async function resumable(engine: RunEngine, wanted: string): Promise<RunRow> {
   const row = await findRun(engine, wanted);
-  if (!hasEnded(row)) { await isFree(engine, row); return row }
+  if (!hasEnded(row)) {
+    await isFree(engine, row);
+    if (row.state === "paused") await engine.operator.resume(row.runId); // it was named: that is what is asked for
+    return row;
+  }
   throw new RepriseError("RUN_ENDED", `run '${row.name}' has ended as ${row.state}; there is nothing to resume`,
     `See it: reprise runs inspect ${row.runId}`);
 }
