@@ -96,6 +96,15 @@ describe("signals", () => {
     expect(await ended(sender)).toBe("sent");
     expect(await ended(receiver)).toBe(42);
   });
+  test("a run that waits long is let go of, and costs a row; the signal brings it back", async () => {
+    const run = await begin(async () => ping.wait({ timeout: "365d" }));
+    await until(run, "RunReleased");
+    expect((await history(run)).at(-1)).toMatchObject({ type: "RunReleased", reason: "idle" });
+    expect((await run.state()).state).toBe("waiting");
+    await run.signal(ping, 9);
+    expect(await ended(run)).toBe(9);
+    expect((await history(run)).filter((event) => event.type === "RunClaimed")).toHaveLength(2);
+  });
   test("to a run that has ended: RUN_ENDED; to none: RUN_NOT_FOUND", async () => {
     const run = await begin(async () => 1);
     await run.result();
