@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Most of the time of a test is waiting: for processes, kills, leases.
+    maxWorkers: 2,
     ...(existsSync(setup) && { globalSetup: setup }),
   },
 });
