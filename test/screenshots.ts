@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openHouse } from "./browser.ts";
-import { counter } from "./viewer-world.ts";
+import { counter, refund } from "./viewer-world.ts";
 
 const folder = resolve(process.argv[2] ?? fileURLToPath(new URL("../docs/screenshots", import.meta.url)));
 mkdirSync(folder, { recursive: true });
@@ -26,11 +26,13 @@ async function keep(name: string, png: Buffer): Promise<void> {
   writeFileSync(join(folder, `${name}.webp`), Buffer.from(webp, "latin1"));
 }
 const { done, failed, waiting, thumbnails } = house.ids;
+const asking = (await refund.with({ name: "kind-stork" }).start(7)).id;
 
 /** Pages by name; with a key it is pressed before the picture. */
 const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = [
   ["runs", "/runs"], ["runs-none", "/runs?q=no-run-is-called-so"], ["run-failed", `/runs/${failed}`],
   ["run-completed", `/runs/${done}?e=20`], ["run-waiting", `/runs/${waiting}`], ["run-many", `/runs/${thumbnails}`],
+  ["ask", `/runs/${asking}?tab=shown`],
   ["table", `/runs/${done}?view=table`], ["events", `/runs/${done}?view=list&e=16`],
   ["graph", `/runs/${done}?view=graph&e=20`], ["state", `/runs/${done}?tab=state&e=12`],
   ["diff", `/runs/${done}?a=5&b=20`], ["source", `/runs/${done}?tab=source&e=12`], ["logs", `/runs/${done}?tab=logs`],

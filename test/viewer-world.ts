@@ -2,7 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openRunEngine, type RunEngine } from "../engine/index.ts";
 import { offerDefault } from "../sdk/default-engine.ts";
-import { logger, NonRetryable, sleep, task, taskContext, workflow, z } from "../sdk/index.ts";
+import { artifact, attributes, logger, NonRetryable, progress, sleep, task, taskContext, waitFor,
+  workflow, z } from "../sdk/index.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 
 interface Item { readonly sku: string; readonly n: number; readonly price: bigint }
@@ -57,6 +58,19 @@ export const counter = workflow("counter", async (upTo: number) => {
   let n = 0;
   while (n < upTo) n = await count(n);
   return n;
+});
+/** Waits for a person, and shows what he needs to decide. */
+export const refund = workflow("refund", async (id: number) => {
+  attributes({ customer: "Ada Lovelace", order: id });
+  progress(1, 3);
+  const order = await fetchOrder(id);
+  artifact.table("items", order.items.map(({ sku, n, price }) => ({ sku, n, price: Number(price) / 100 })));
+  const { amount, approved } = await waitFor(z.object({
+    amount: z.number().min(1).max(200).describe("In euros, at most 200."), approved: z.boolean(),
+    reason: z.enum(["broken", "late", "not wanted"]).optional(), paid: z.iso.date().optional(),
+    note: z.string().max(200).optional() }), { name: "approve", description: `May order ${id} be refunded?` });
+  if (approved) await mail("ada@example.com", `Your refund of ${amount}`);
+  return { approved, amount };
 });
 /** What a hostile or careless user puts into every field that is shown. */
 export const HOSTILE =

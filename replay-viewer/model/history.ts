@@ -65,6 +65,8 @@ export class History {
     }
   }
 
+  /** Calls that have not ended, in the order of calling. */
+  get open(): ReadonlySet<Call> { return this.#open }
   /** The event at `seq`, from 1. */
   event(seq: number): Event | undefined { return this.events[seq - 1] }
   call(key: string): Call | undefined { return this.#calls.get(key) }

@@ -23,12 +23,6 @@ export function forkPlan(history: History, at: number): Plan {
     anew: works.filter((call) => call.seq > at), savedMs: saved(kept) };
 }
 
-/** A retry of a run that failed: a fork before its last failure. */
-export function retryPlan(history: History): Plan {
-  const failed = history.events.findLast((event) => event.type === "TaskFailed" || event.type === "ChildFailed");
-  return forkPlan(history, failed === undefined ? history.head : failed.seq - 1);
-}
-
 function saved(kept: readonly Call[]): number {
   return kept.reduce((sum, call) => sum + call.tries.reduce((ms, one) => ms + ((one.endAt ?? one.at) - one.at), 0), 0);
 }

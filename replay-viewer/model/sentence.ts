@@ -249,7 +249,8 @@ const SPEAKERS: { readonly [T in EventType]: Speaker<T> } = {
     duration(event.at - history.startAt)}`, event.result === undefined ? "" : " with ", event.result === undefined ? ""
     : said(preview(shownPayload(event.result), 60), { code: true }), ": ", balance(history), "."],
   RunFailed: (event, { history }) => ["The run ", said("failed", { strong: true }), ` after ${
-    duration(event.at - history.startAt)}: `, dot(errorLine(event.error)), " ", capital(balance(history)), "."],
+    duration(event.at - history.startAt)}: `, dot(errorLine(event.error)), " ", capital(balance(history)), ".",
+    event.retriedAs === undefined ? "" : ` It is tried again as run ${shortId(event.retriedAs)}.`],
   RunCancelled: (event, { history }) => ["The run was ", said("cancelled", { strong: true }), ` after ${
     duration(event.at - history.startAt)}`, event.reason === undefined ? "." : `: ${dot(event.reason)}`,
     " ", capital(balance(history)), "."],

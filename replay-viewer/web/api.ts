@@ -118,9 +118,20 @@ export async function payloadOf(hash: string): Promise<Payload> {
   return "payload" in body ? body.payload : body;
 }
 
-export type Verb = "cancel" | "pause" | "resume" | "retry" | "signal" | "fork";
-/** An action on a run; `run` is the new run where one was made. */
-export function act(id: string, verb: Verb, body: Json = {}): Promise<{ readonly ok: true; readonly run?: string }> {
+/** What a run waits for; of a form with the JSON schema of its answer. */
+export interface OpenWait { readonly key: string; readonly name: string; readonly kind: "signal" | "form" | "condition";
+  readonly description: string | null; readonly schema: Json; readonly since: number; readonly until: number | null }
+export const waitsOf = (id: string): Promise<{ readonly waits: readonly OpenWait[] }> => call(`/runs/${id}/waits`);
+
+export type Verb = "cancel" | "pause" | "resume" | "retry" | "signal" | "fork" | "answer" | "update" | "inject";
+/** Where a fork or a retry would leave the history. */
+export interface ForkPlace { readonly seqs: number; readonly open: readonly string[];
+  readonly replaced: readonly string[]; readonly injected: readonly string[] }
+/** What came of an action: `run` a new run, `pending` nobody has read it yet, `reply` and `error` of an update. */
+export interface Done { readonly run?: string; readonly pending?: boolean; readonly plan?: ForkPlace;
+  readonly reply?: Payload; readonly error?: string }
+/** An action on a run. */
+export function act(id: string, verb: Verb, body: Json = {}): Promise<Done> {
   return call(`/runs/${id}/${verb}`, { method: "POST", body: JSON.stringify(body) });
 }
 

@@ -10,7 +10,11 @@ export function gist(event: Event): string {
   if ("result" in event && event.result !== undefined) return preview(shownPayload(event.result), 90);
   if ("input" in event && event.input !== undefined) return preview(shownPayload(event.input), 90);
   switch (event.type) {
-    case "ValueRecorded": return preview(shownPayload(event.value), 90);
+    case "ValueRecorded": case "SignalReceived": case "WaitAnswered": case "UpdateReceived": case "ResultInjected":
+    case "SignalSent": return event.value === undefined ? "" : preview(shownPayload(event.value), 90);
+    case "WaitOpened": return `${event.kind} ${event.name}`;
+    case "AttemptQueued": return `limit ${event.limit}`;
+    case "Published": case "Reported": return `${event.kind} ${event.name}`;
     case "TimerStarted": return duration(event.dueAt - event.at);
     case "RunClaimed": return event.worker;
     case "RunParked": case "Noted": return event.message;

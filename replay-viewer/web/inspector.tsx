@@ -12,10 +12,11 @@ const StateTab = later(async () => (await import("./tab-state.tsx")).StateTab);
 const DiffTab = later(async () => (await import("./tab-state.tsx")).DiffTab);
 const CauseTab = later(async () => (await import("./tab-cause.tsx")).CauseTab);
 const LogsTab = later(async () => (await import("./tab-logs.tsx")).LogsTab);
+const ShownTab = later(async () => (await import("./tab-shown.tsx")).ShownTab);
 const RawTab = later(async () => (await import("./tab-raw.tsx")).RawTab);
 const SourceTab = later(async () => (await import("./tab-source.tsx")).SourceTab);
 const PARTS: { readonly [T in Tab]: (props: { run: Session }) => JSX.Element | null } = { event: EventTab,
-  state: StateTab, diff: DiffTab, source: SourceTab, logs: LogsTab, cause: CauseTab, raw: RawTab };
+  state: StateTab, diff: DiffTab, source: SourceTab, logs: LogsTab, cause: CauseTab, raw: RawTab, shown: ShownTab };
 
 /** Shows a tab. */
 export function openTab(id: Tab): void {

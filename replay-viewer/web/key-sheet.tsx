@@ -10,7 +10,7 @@ const KEYS: readonly (readonly [string, readonly (readonly [string, string])[]])
   ["Timeline", [["w s", "zoom in, zoom out"], ["a d", "move to the left, to the right"],
     ["z", "fit the call of the focus"],
     ["0", "fit the whole run"], ["ctrl wheel", "zoom at the pointer"], ["drag the axis", "zoom to that stretch"]]],
-  ["Looking", [["1 … 7", "tabs of the inspector"], ["/", "search all events"], ["ctrl k", "go anywhere"],
+  ["Looking", [["1 … 8", "tabs of the inspector"], ["/", "search all events"], ["ctrl k", "go anywhere"],
     ["{ }", "change before, next change of the selected place"],
       ["x", "mark an event as A; then show what changed since"],
     ["D", "show what changed"], ["y", "copy the selected value"], [".", "copy the address of this view"],

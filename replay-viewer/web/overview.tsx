@@ -79,6 +79,7 @@ function paintLanes({ g, height, colours }: Paint, calls: readonly Call[], packe
       g.fillStyle = call.kind === "wait" && call.endSeq === undefined ? colours["wait-bar"] : colours["off-bar"];
       g.fillRect(px(lens, call.at), y + bar / 2 - 0.5, px(lens, call.endAt ?? until) - px(lens, call.at), 1);
     }
+    g.globalAlpha = call.shared ? 0.4 : 1;
     if (call.kind === "child") for (const one of segmentsOf(call, until)) {
       const x0 = px(lens, one.from);
       g.fillStyle = barColour(colours, one.outcome);
@@ -89,5 +90,6 @@ function paintLanes({ g, height, colours }: Paint, calls: readonly Call[], packe
       g.fillStyle = barColour(colours, one.outcome === "running" ? "open" : one.outcome);
       g.fillRect(x0, y, Math.max(1.25, px(lens, one.endAt ?? until) - x0), bar);
     }
+    g.globalAlpha = 1;
   }
 }

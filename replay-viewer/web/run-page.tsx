@@ -22,6 +22,8 @@ import { Transport } from "./transport.tsx";
 import { sheetOpen, view, VIEWS, type View } from "./view.ts";
 import { useKeys } from "./keys.ts";
 
+const More = later(async () => (await import("./menu.tsx")).More);
+const AskBand = later(async () => (await import("./ask-band.tsx")).AskBand);
 const EventList = later(async () => (await import("./event-list.tsx")).EventList);
 const SentenceBar = later(async () => (await import("./sentence-bar.tsx")).SentenceBar);
 const GraphView = later(async () => (await import("./graph-view.tsx")).GraphView);
@@ -43,6 +45,7 @@ export function RunPage({ id, recording }: { id: string; recording: Recording | 
   if (row === undefined) return <main class="page run"><p class="loading">Loading the run…</p></main>;
   return <main class="page run">
     <Head run={run} />
+    {run.forms.value.length > 0 && !run.recorded && <AskBand run={run} />}
     <Overview run={run} />
     <Transport run={run} />
     <div class="split">
@@ -75,6 +78,7 @@ function RunTrouble({ run }: { run: Session }): JSX.Element {
 function Head({ run }: { run: Session }): JSX.Element {
   const row = run.row.value, { history } = run;
   void run.version.value;
+  const actions = actionsOf(run);
   const took = run.until.value - history.startAt, over = run.over.value;
   if (row === undefined) return <header class="run-head" />;
   return <header class="run-head">
@@ -96,11 +100,13 @@ function Head({ run }: { run: Session }): JSX.Element {
           history.forked.from)}</a>}
       {run.recorded && <span class="mark">recording</span>}</span>
     <span class="grow" />
-    {!over && <span class="waits cut" title="What the run waits for">{row.owner !== null && !row.ownerAlive
-      ? "its worker does not answer" : waitsFor(history, run.until.value)}</span>}
-    <div class="actions" role="group" aria-label="Actions">{actionsOf(run).map((action) =>
+    {!over && run.forms.value.length === 0 && <span class="waits cut"
+      title="What the run waits for">{row.owner !== null && !row.ownerAlive
+        ? "its worker does not answer" : waitsFor(history, run.until.value)}</span>}
+    <div class="actions" role="group" aria-label="Actions">{actions.filter(({ rare }) => rare !== true).map((action) =>
       <button key={action.word} class={action.main ? "main" : ""} title={action.title} onClick={action.open}>
-        <Icon name={action.icon} size={14} /><span class="word">{action.word}</span></button>)}</div>
+        <Icon name={action.icon} size={14} /><span class="word">{action.word}</span></button>)}
+      <More actions={actions.filter(({ rare }) => rare === true)} /></div>
     <SchemeButton />
   </header>;
 }
@@ -136,7 +142,8 @@ function Drawing({ run }: { run: Session }): JSX.Element {
 function Foot({ run }: { run: Session }): JSX.Element {
   const row = run.row.value, { history } = run;
   void run.version.value;
-  const taken = Math.max(0, history.holds.length - 1);
+  const began = history.forked?.seq ?? 0; // what a fork shares was held by the workers of the other run
+  const taken = Math.max(0, history.holds.filter((hold) => hold.seq > began).length - 1);
   return <footer class="foot">
     <Hints hints={[["← →", "event"], ["[ ]", "failure"], ["space", "play"], ["x", "mark"], [".", "copy link"]]} />
     <span class="grow" />

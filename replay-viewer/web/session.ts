@@ -5,6 +5,7 @@
  */
 import { batch, computed, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import type { Event, Json } from "../../engine/core/events.ts";
+import type { Call } from "../model/calls.ts";
 import { criticalKeys, criticalPath } from "../model/critical.ts";
 import { follows, resolveFocus } from "../model/focus.ts";
 import { History } from "../model/history.ts";
@@ -46,6 +47,9 @@ export class Session {
   readonly following = computed(() => { void this.version.value; return follows(param("e"), this.history) });
   readonly over = computed(() => { void this.version.value; return this.history.over });
   readonly rows = computed(() => { void this.version.value; return rowsOf(this.history, grouping()) });
+  /** Forms that wait for an answer. */
+  readonly forms = computed((): readonly Call[] => { void this.version.value;
+    return this.history.over ? [] : [...this.history.open].filter((call) => call.wait?.kind === "form") });
   readonly critical = computed(() => { void this.version.value; return criticalPath(this.history) });
   readonly criticalKeys = computed(() => criticalKeys(this.critical.value));
   readonly until: ReadonlySignal<number> = computed(() => { void this.version.value;

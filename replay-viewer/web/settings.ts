@@ -14,6 +14,8 @@ const wanted = kept("scheme");
 export const scheme = signal<Scheme>(wanted === "light" || wanted === "dark" ? wanted : "auto");
 /** Width of the inspector in pixels. */
 export const inspectorWidth = signal(Math.min(900, Math.max(320, Number(kept("inspector")) || 460)));
+/** The reader's name, for the histories in which he acts. */
+export const who = signal(kept("who") ?? "");
 /** Grows when colours may have changed: what is painted on a canvas is painted again. */
 export const repaint = signal(0);
 
@@ -23,6 +25,7 @@ effect(() => {
   repaint.value = repaint.peek() + 1;
 });
 effect(() => { keep("inspector", String(inspectorWidth.value)) });
+effect(() => { keep("who", who.value) });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { repaint.value++ });
 
 /** Light, dark, or as the system has it: one after the other. */

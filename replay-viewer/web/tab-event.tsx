@@ -1,16 +1,18 @@
 /** The event in the focus, with the call that it belongs to: times, attempts, arguments, result, error. */
 import type { ComponentChildren, JSX } from "preact";
 import { classOf, type ErrorRecord, type Event, type Payload } from "../../engine/core/events.ts";
-import { titleOf, type Call, type Try } from "../model/calls.ts";
+import { isTimeout, titleOf, type Call, type Try } from "../model/calls.ts";
 import { clock, day, duration, offset, shortId } from "../model/format.ts";
 import { errorLine, shownError, shownPayload } from "../model/payload.ts";
 import { parseSite } from "../model/source.ts";
 import { timesUsual } from "../model/unusual.ts";
 import { EventLink } from "./event-link.tsx";
+import { Icon } from "./icons.tsx";
 import { JsonTree } from "./json-tree.tsx";
 import { callLook, eventLook, inWords, State } from "./looks.tsx";
 import { address, place } from "./place.ts";
 import { embedded } from "./recorded.tsx";
+import { isEditable, openFork, openInject } from "./run-actions.ts";
 import type { Session } from "./session.ts";
 import { focusOn } from "./view.ts";
 
@@ -61,6 +63,16 @@ function WaitFacts({ run, call }: { run: Session; call: Call }): JSX.Element | n
   </>;
 }
 
+/** What a person can do with this call. */
+function CallActions({ run, call }: { run: Session; call: Call }): JSX.Element | null {
+  if (run.recorded) return null;
+  if (isEditable(call)) return <p class="row"><button class="tiny" onClick={() => {
+    openFork(run, call.endSeq ?? call.seq, call) }}><Icon name="fork" size={12} />
+    Fork with another result</button></p>;
+  return call.endSeq !== undefined || isTimeout(call) || run.over.value ? null : <p class="row"><button class="tiny"
+    onClick={() => { openInject(run, call) }}><Icon name="note" size={12} /> Settle it by hand</button></p>;
+}
+
 function CallFacts({ run, call, event }: { run: Session; call: Call; event: Event }): JSX.Element {
   const { history } = run, began = call.tries[0]?.at, unusual = timesUsual(history, call);
   const all = call.endAt === undefined ? run.until.value - call.at : call.endAt - call.at;
@@ -85,12 +97,14 @@ function CallFacts({ run, call, event }: { run: Session; call: Call; event: Even
         <EventLink seq={call.endSeq}>{offset((call.endAt ?? 0) - history.startAt)}</EventLink></Fact>}
       {call.reason !== undefined && <Fact word="Reason">{call.reason}</Fact>}
       <Fact word="Key"><code>{call.key}</code></Fact>
-    </dl></section>;
+    </dl><CallActions run={run} call={call} /></section>;
 }
 
 /** Fields that have a place of their own in the tab. */
 const APART: ReadonlySet<string> = new Set(["type", "seq", "at", "input", "result", "error", "value", "seed",
   "engineFlags", "message", "hint"]);
+/** Fields that hold the id of another run. */
+const RUN_IDS: ReadonlySet<string> = new Set(["from", "to", "nextId", "childId", "retriedAs"]);
 function RunFacts({ run, event }: { run: Session; event: Event }): JSX.Element {
   const facts = Object.entries(event).filter(([name, value]) => !APART.has(name) && typeof value !== "object");
   return <section><h2>Run <b>{run.history.events[0]?.type === "RunStarted" ? run.history.events[0].name
@@ -99,7 +113,7 @@ function RunFacts({ run, event }: { run: Session; event: Event }): JSX.Element {
       && <> {event.hint}</>}</p>}
     <dl class="facts">{facts.map(([name, value]) => <Fact key={name} word={inWords(name).replace(/^./, (first) =>
       first.toUpperCase())}>{name === "by" ? <EventLink seq={Number(value)} /> : name === "site"
-        ? <SiteLink site={String(value)} /> : /^(from|to|nextId|childId)$/.test(name) ? <RunLink id={String(value)} />
+        ? <SiteLink site={String(value)} /> : RUN_IDS.has(name) ? <RunLink id={String(value)} />
           : name.endsWith("Ms") ? duration(Number(value)) : <span class={
           /worker|Version|key|file|code/i.test(name) ? "code" : ""}>{String(value)}</span>}</Fact>)}</dl></section>;
 }

@@ -15,7 +15,8 @@ import { Windowed } from "./windowed.tsx";
 
 const ROW = 44;
 const cursors = new WeakMap<Session, Cursor>();
-function cursorOf(run: Session): Cursor {
+/** The cursor of a run's state. Read what it hands out at once. */
+export function cursorOf(run: Session): Cursor {
   const known = cursors.get(run) ?? new Cursor(run.history);
   cursors.set(run, known);
   return known;
