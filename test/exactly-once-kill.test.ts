@@ -122,6 +122,32 @@ describe.skipIf(url === "")("transfers on PostgreSQL", () => {
     await sql.end();
   }, 300_000);
 
+  test("a worker killed after its commit, and the deadline passed: the task has completed, not failed", async () => {
+    const { database, sql } = await accounts(), engine = await asker(database);
+    const env = { DATABASE: database, LEASE_MS: "600", DEADLINE: "900" };
+    const commits = new Map<string, () => void>();
+    await sql.listen("transfers", (pid) => commits.get(pid)?.());
+    for (let n = 0; n < 4; n++) {
+      const [run = ""] = await startRuns(engine, n, 1);
+      const first = worker(env);
+      await new Promise<void>((resolve) => { commits.set(String(first.child.pid), resolve) });
+      first.child.kill("SIGKILL");
+      await first.ended;
+      await pause(1000);
+      const second = worker(env);
+      await ended(engine, [run]);
+      const told = (await engine.history(run)).flatMap((event) => event.type === "TaskCompleted" && event.result
+        && "p" in event.result ? [event.result.p as unknown as Booked] : []); // what transfer() returns
+      const booked = await sql`select transfer as id, token from booked where transfer like ${`run${n}-%`}`;
+      expect(new Map(told.map(({ id, token }) => [id, token])), "what is recorded is what is booked")
+        .toEqual(new Map(booked.map((row) => [row["id"], row["token"]])));
+      second.child.kill("SIGKILL");
+      await second.ended;
+    }
+    await engine.close(0);
+    await sql.end();
+  }, 60_000);
+
   test("a worker that was stopped inside a transaction beyond its lease wakes, and commits nothing", async () => {
     const { database, sql } = await accounts(), engine = await asker(database);
     const [run = ""] = await startRuns(engine, 0, 1);

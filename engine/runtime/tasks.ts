@@ -274,7 +274,8 @@ export class Tasks {
     const fail = (): void => {
       if (!this.#wants(task)) return;
       const error = new TimedOut(what, limitMs);
-      this.#fail(task, attempt - 1, error);
+      if (task.call.spec.transaction === undefined) this.#fail(task, attempt - 1, error);
+      else void this.#giveUp(task, attempt - 1, error, (why) => this.#fail(task, attempt - 1, why));
       task.abort?.abort(error);
       this.#free(task);
     };
@@ -311,12 +312,13 @@ export class Tasks {
   }
 
   /** Fails for good; a transaction, unless it has committed after all. */
-  async #giveUp(task: Task, attempt: number, error: unknown): Promise<void> {
+  async #giveUp(task: Task, attempt: number, error: unknown,
+    fail = (why: unknown): void => this.#end(task, attempt, why)): Promise<void> {
     const { spec } = task.call, frame = this.#frame(task, attempt, task.abort ?? new Abort());
     const end = spec.transaction === undefined ? { ok: false as const, error }
       : await lastLook(spec, frame, this.#host, error, () => this.#wants(task) && !this.#draining);
     if (end === undefined || !this.#wants(task)) return;
-    if (end.ok) await this.#completed(task, attempt, end, undefined); else this.#end(task, attempt, end.error);
+    if (end.ok) await this.#completed(task, attempt, end, undefined); else fail(end.error);
   }
 
   /** The attempt was the last. */

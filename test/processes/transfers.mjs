@@ -8,7 +8,7 @@ import { openRunEngine } from "reprise/engine";
 import { transaction, workflow } from "reprise";
 import { workflowNames, workflowSpec } from "../../dist/sdk/registry.js";
 
-const { DATABASE, MONEY, LEASE_MS, CONCURRENCY, START, HOLD } = process.env;
+const { DATABASE, MONEY, LEASE_MS, CONCURRENCY, START, HOLD, DEADLINE } = process.env;
 const moment = (ms) => new Promise((resolve) => { setTimeout(resolve, ms) });
 
 const prepare = transaction("prepare", { retries: 5, retryDelay: 20 }, async (sql, accounts) => {
@@ -16,7 +16,8 @@ const prepare = transaction("prepare", { retries: 5, retryDelay: 20 }, async (sq
   await sql`create table booked (transfer text not null, token text not null)`;
   await sql`insert into accounts select i, 100 from generate_series(1, ${accounts}::int) as i`;
 });
-const transfer = transaction("transfer", { retries: 200, retryDelay: 10, ...(MONEY && { database: MONEY }) },
+const transfer = transaction("transfer", { retries: 200, retryDelay: 10, ...(MONEY && { database: MONEY }),
+  ...(DEADLINE && { deadline: Number(DEADLINE) }) },
   async (sql, id, from, to, amount) => {
     const token = randomUUID();
     const [left] = await sql`update accounts set balance = balance - ${amount} where id = ${from} returning balance`;
