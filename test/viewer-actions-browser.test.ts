@@ -52,7 +52,11 @@ describe.skipIf(chromiumForTests() === undefined)("a person acts in the viewer",
     await form.getByRole("button", { name: "Answer" }).click();
     await form.getByText("At least 1.").waitFor();
     await form.getByText("Choose one.").waitFor();
-    expect(await violations(page)).toEqual([]);
+    for (const [colorScheme, width] of [["dark", 800], ["light", 1440]] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      expect(await violations(page), `${colorScheme} ${width}`).toEqual([]);
+    }
     await form.getByLabel("amount").fill("12");
     await form.getByLabel("yes").check();
     await form.getByLabel("tier").selectOption("gold");

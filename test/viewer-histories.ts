@@ -114,8 +114,8 @@ interface Open { readonly key: string; attempt: number; running: boolean }
 /** Signals that come early, late or never, forms, children with every end, updates, and things that are shown. */
 function talk(random: () => number, out: Draft[], at: number, delivery: number, n: number): number {
   const pick = Math.floor(random() * 9), name = `s${Math.floor(random() * 3)}`, wait = `wait:${name}#${n}`;
-  const open = out.findLast((one) => one.type === "ChildStarted" || one.type === "WaitOpened");
-  const key = open !== undefined && "key" in open ? String(open.key) : wait; // each of those has one
+  const child = out.findLast((one) => one.type === "ChildStarted");
+  const key = child?.type === "ChildStarted" ? child.key : `child:none#${n}`;
   switch (pick) {
     case 0: out.push({ type: "SignalReceived", at, n, name, value: { p: n } }); return out.length;
     case 1: out.push({ type: "WaitOpened", at, key: wait, kind: "signal", name, by: delivery }); return delivery;

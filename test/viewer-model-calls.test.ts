@@ -1,6 +1,8 @@
 /** The window's model of what runs say to one another and to people: waits, children, limits, pauses, forks. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Draft, Event } from "../engine/core/events.ts";
+import { foldAll } from "../engine/core/fold.ts";
 import { tellingArguments } from "../replay-viewer/model/arguments.ts";
 import { causesOf } from "../replay-viewer/model/cause.ts";
 import { criticalPath } from "../replay-viewer/model/critical.ts";
@@ -13,7 +15,7 @@ import { Search } from "../replay-viewer/model/search.ts";
 import { sentenceText } from "../replay-viewer/model/sentence.ts";
 import { changesBetween } from "../replay-viewer/model/state.ts";
 import { bandsOf, segmentsOf } from "../replay-viewer/model/timeline.ts";
-import { eventsOf } from "./viewer-histories.ts";
+import { eventsOf, randomHistory } from "./viewer-histories.ts";
 
 const S = 1000, H = 3600 * S;
 const started: Draft = { type: "RunStarted", at: 0, workflow: "order", name: "fluffy-dodo", seed: "s", engineFlags: 1 };
@@ -43,6 +45,28 @@ const kinds = (history: History, key: string, now = 0): readonly string[] => {
   return call === undefined ? [] : segmentsOf(call, now).map(({ kind, outcome, from, to, shared }) =>
     `${kind} ${outcome} ${from / S}-${to / S}${shared ? " shared" : ""}`);
 };
+
+test("a wait, a child and a task stand as the engine's own fold has them, in any history", () => {
+  fc.assert(fc.property(fc.integer(), fc.nat(400), (seed, stop) => {
+    const all = randomHistory(seed), events = all.slice(0, stop % (all.length + 1));
+    const view = foldAll(events), history = historyOf(events);
+    const stands = (key: string): object => {
+      const call = history.call(key);
+      return { state: call?.state, endedAt: call?.endAt, result: call?.result };
+    };
+    for (const { key, state, endedAt, value } of view.waits.values()) {
+      expect(stands(key), key).toEqual({ state: state === "open" ? "waiting" : state, endedAt, result: value });
+    }
+    for (const { key, state, endedAt, result } of view.children.values()) {
+      expect(stands(key), key).toEqual({ state, endedAt, result });
+    }
+    for (const { key, endedAt, result } of view.tasks.values()) {
+      expect(stands(key), key).toMatchObject({ endedAt, result });
+    }
+    expect(history.calls.filter((call) => call.kind === "wait" || call.kind === "child")).toHaveLength(
+      view.waits.size + view.children.size);
+  }), { numRuns: 150 });
+});
 
 describe("a wait", () => {
   const history = historyOf(order);
