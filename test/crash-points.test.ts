@@ -78,10 +78,11 @@ async function everyPrefixReplays(specimen: Specimen, events: readonly Event[], 
 }
 
 describe("in memory, runs that talk and die at any call to the store", () => {
-  for (const talk of conversations) {
+  for (const [index, talk] of conversations.entries()) {
     test(`come to the same end: ${talk.name}`, async () => {
       for (const fault of ["die-before", "die-after", "drop", "lose-answer"] as const) {
-        for (let at = 1; at <= 60; at++) {
+        const dies = fault.startsWith("die"); // whoever only loses a call waits a while: every third of those
+        for (let at = dies ? 1 : 1 + index % 3; at <= 60; at += dies ? 1 : 3) {
           const store = await openStore("memory:");
           const { reached } = await talked(talk, store, at, fault);
           points++;
