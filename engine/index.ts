@@ -44,6 +44,7 @@ export { describeHolder, holderOf, type Holder } from "./directory.ts";
 export { TERMINAL_STATES, StoreError, type CacheEntry, type LimitInfo, type LogLine, type RunCount, type RunFilter,
   type RunRow, type RunState, type SlotInfo, type Store }
   from "./store/port.ts";
+export { withFaults, type Fault } from "./store/faults.ts";
 
 patchGlobals();
 

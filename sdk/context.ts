@@ -27,8 +27,9 @@ export function context(): WorkflowContext | TaskContext {
   if (frame === undefined) throw notInRun("context()");
   if (frame.in === "workflow") return { in: "workflow", run: frame.execution.run,
     abortSignal: frame.execution.abort.signal };
-  const { run, task, attempt, idempotencyKey, abortSignal } = frame;
-  return { in: "task", run, task, attempt, idempotencyKey, abortSignal,
+  const { run, task, attempt, abortSignal } = frame;
+  return { in: "task", run, task, attempt, abortSignal,
+    get idempotencyKey() { return frame.idempotencyKey }, // read when asked for: `reprise torture` notes who asks
     heartbeat: (details) => frame.heartbeat(encodeRecorded(details, `heartbeat of ${task.name}`)),
     // What the same task said in an earlier attempt.
     lastHeartbeat: <T>() => decodeValue(frame.lastHeartbeat) as T | undefined };

@@ -1,4 +1,5 @@
-/** A store that fails on purpose, for tests: requests dropped, answers lost, calls repeated or late. */
+/** A store that fails on purpose, for tests and `reprise torture`: requests dropped, answers lost, calls repeated or
+ *  late. */
 import { StoreError, type Store } from "./port.ts";
 
 /** What happens to one call. `none` lets it pass. */

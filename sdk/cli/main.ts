@@ -12,6 +12,7 @@ import { addResume } from "./resume.ts";
 import { addRun } from "./run.ts";
 import { addRuns } from "./runs.ts";
 import { addServer } from "./server.ts";
+import { addTorture } from "./torture.ts";
 import { addView } from "./view.ts";
 import { addWhy } from "./why.ts";
 
@@ -19,8 +20,8 @@ const program = new Command("reprise")
   .description("Durable execution: ordinary TypeScript that survives kill -9 and replays exactly.")
   .version(packageVersion()).showSuggestionAfterError().showHelpAfterError("(reprise --help lists the commands)")
   .exitOverride();
-const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addCache, addLimit, addDb, addServer, addView,
-  addAbout];
+const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addTorture, addCache, addLimit, addDb,
+  addServer, addView, addAbout];
 for (const add of commands) add(program);
 for (const command of program.commands) overrideExit(command);
 
