@@ -44,7 +44,7 @@ for (const name of readdirSync(out, { recursive: true })) {
   writeFileSync(join(out, `${name}.gz`), gzipSync(content, { level: 9 }));
   writeFileSync(join(out, `${name}.br`), brotliCompressSync(content));
 }
-console.log(`viewer: ${size} bytes of script at first (gzipped), ${later} later, recording.html ${gzipSync(single).length}`);
+console.error(`viewer: ${size} bytes of script at first (gzipped), ${later} later, recording.html ${gzipSync(single).length}`);
 
 /** A chunk and all that it imports before it runs. */
 function closure(name, seen = []) {
