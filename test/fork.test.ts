@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   openEngine, RunError, saga, signal, sleep, task, waitFor, workflow, z, type Engine, type Event, type RunHandle,
 } from "../sdk/index.ts";
+import { history, until } from "./histories.ts";
 
 let engine: Engine, ran: string[] = [], broken = true;
 beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical"; ran = []; broken = true;
@@ -21,14 +22,6 @@ const flow = workflow("fork-flow", async (start: number) => {
   const c = await fragile(b);
   return [a, b, c];
 });
-async function history(handle: RunHandle<unknown>): Promise<Event[]> {
-  const events: Event[] = [];
-  for await (const event of handle.history()) events.push(event);
-  return events;
-}
-async function until(handle: RunHandle<unknown>, type: Event["type"]): Promise<void> {
-  while (!(await history(handle)).some((event) => event.type === type)) await new Promise((r) => { setTimeout(r, 2) });
-}
 
 describe("retry", () => {
   test("goes on from the failed call; what had succeeded does not run again; the attempts are fresh", async () => {

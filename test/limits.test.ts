@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 
 import { openStore, type Store } from "../engine/index.ts";
 import { limit, openEngine, rate, sleep, task, workflow, type Engine, type Event,
   type RunHandle } from "../sdk/index.ts";
+import { history } from "./histories.ts";
 import { freshDatabase } from "./postgres-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reprise-limits-")), url = inject("postgresUrl");
@@ -80,11 +81,6 @@ describe("tasks under limits", () => {
     if (name === "fails" && order.filter((one) => one === name).length === 1) throw new Error("once");
     return name;
   });
-  async function history(handle: RunHandle<unknown>): Promise<Event[]> {
-    const events: Event[] = [];
-    for await (const event of handle.history()) events.push(event);
-    return events;
-  }
 
   test("never more than the limit at once, over all runs, and all get their turn, retries too", async () => {
     const flow = workflow("limited-flow", async (name: string) => work(name));

@@ -1,11 +1,10 @@
 /** What runs say to one another and to people: signals, forms, conditions, queries, updates. Each run is replayed. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { rehearse } from "../engine/index.ts";
 import {
   condition, expose, openEngine, query, RepriseError, signal, sleep, task, TimedOut, update, waitFor, workflow, z,
   type Engine, type Event, type RunHandle,
 } from "../sdk/index.ts";
-import { workflowSpec } from "../sdk/registry.ts";
+import { ended, history, until } from "./histories.ts";
 
 let engine: Engine;
 beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
@@ -16,26 +15,6 @@ let names = 0;
 /** Starts code as a workflow of its own. */
 function begin<Out>(fn: () => Promise<Out>): Promise<RunHandle<Out>> {
   return engine.start(workflow(`messages-${names++}`, fn));
-}
-/** Its result, once its history has been replayed and decided the same. */
-async function ended<Out>(handle: RunHandle<Out>): Promise<Out> {
-  const result = await handle.result();
-  const events = await history(handle), started = events[0];
-  const spec = started?.type === "RunStarted" ? workflowSpec(started.workflow) : undefined;
-  if (spec === undefined) throw new Error("the workflow is not defined");
-  expect((await rehearse(handle.id, spec, events)).diff).toBeUndefined();
-  return result;
-}
-async function history(handle: RunHandle<unknown>): Promise<Event[]> {
-  const events: Event[] = [];
-  for await (const event of handle.history()) events.push(event);
-  return events;
-}
-/** Resolves when the run has recorded such an event. */
-async function until(handle: RunHandle<unknown>, type: Event["type"], count = 1): Promise<void> {
-  while ((await history(handle)).filter((event) => event.type === type).length < count) {
-    await new Promise((resolve) => { setTimeout(resolve, 2) });
-  }
 }
 const code = (error: unknown): string => error instanceof RepriseError ? error.code : String(error);
 

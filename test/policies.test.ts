@@ -4,16 +4,12 @@ import { openRunEngine, type RunEngine, type Store, type WorkflowSpec } from "..
 import { openMemoryStore } from "../engine/store/memory.ts";
 import { openEngine, shield, signal, sleep, task, workflow, type Engine, type Event,
   type RunHandle } from "../sdk/index.ts";
+import { history } from "./histories.ts";
 
 let engine: Engine;
 beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
   engine = await openEngine({ database: process.env["LANGUAGE_DB"] ?? "memory:" }) });
 afterEach(async () => { await engine.close() });
-async function history(handle: RunHandle<unknown>): Promise<Event[]> {
-  const events: Event[] = [];
-  for await (const event of handle.history()) events.push(event);
-  return events;
-}
 
 describe("a deadline", () => {
   test("ends the calls of the run with TimedOut; a shielded cleanup still runs; the run has failed", async () => {

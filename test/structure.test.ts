@@ -6,6 +6,7 @@ import {
   RunError, saga, scope, shield, signal, sleep, stream, task, waitFor, workflow, z, type Engine, type Event,
   type RunHandle,
 } from "../sdk/index.ts";
+import { ended, history, replayed, until } from "./histories.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 
 let engine: Engine;
@@ -16,27 +17,6 @@ let names = 0;
 
 function begin<Out>(fn: () => Promise<Out>): Promise<RunHandle<Out>> {
   return engine.start(workflow(`structure-${names++}`, fn));
-}
-async function history(handle: { history(): AsyncIterable<Event> }): Promise<Event[]> {
-  const events: Event[] = [];
-  for await (const event of handle.history()) events.push(event);
-  return events;
-}
-/** Replays the run's history: it must decide the same. */
-async function replayed(handle: RunHandle<unknown>): Promise<Event[]> {
-  const events = await history(handle), started = events[0];
-  const spec = started?.type === "RunStarted" ? workflowSpec(started.workflow) : undefined;
-  if (spec === undefined) throw new Error("the workflow is not defined");
-  expect((await rehearse(handle.id, spec, events)).diff).toBeUndefined();
-  return events;
-}
-async function ended<Out>(handle: RunHandle<Out>): Promise<Out> {
-  const result = await handle.result();
-  await replayed(handle);
-  return result;
-}
-async function until(handle: RunHandle<unknown>, type: Event["type"]): Promise<void> {
-  while (!(await history(handle)).some((event) => event.type === type)) await pause(2);
 }
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) });
 const types = (events: readonly Event[]): string[] => events.map(({ type }) => type);

@@ -127,7 +127,7 @@ export class RunEngine {
    *  runs here if this process has its code, else wherever a worker has. @throws FORK_REFUSED, NO_SUCH_EVENT */
   async fork(runId: string, edits: ForkEdits, who?: string): Promise<ForkedRun> {
     const events = await this.history(runId);
-    return this.#bearFork(await this.row(runId), planFork(runId, events, edits), { why: "fork", who,
+    return this.#bearFork(await this.row(runId), events, planFork(runId, events, edits), { why: "fork", who,
       input: edits.input });
   }
   /** Where these edits would leave the run's history; nothing is made. @throws FORK_REFUSED, NO_SUCH_EVENT */
@@ -141,7 +141,7 @@ export class RunEngine {
   async retry(runId: string, who?: string, at?: string): Promise<ForkedRun> {
     const row = await this.row(runId), events = await this.history(runId), whole = planRetry(runId, events);
     const plan = at === undefined ? whole : planFork(runId, events, { at });
-    const forked = await this.#bearFork(row, plan, { why: "retry", who });
+    const forked = await this.#bearFork(row, events, plan, { why: "retry", who });
     if (!TERMINAL_STATES.includes(row.state)) await this.cancel(runId, { reason: `retried as ${forked.runId}` });
     return forked;
   }
@@ -209,13 +209,13 @@ export class RunEngine {
     return this.#closed;
   }
 
-  async #bearFork(row: RunRow, plan: ForkPlan, how: { readonly why: "fork" | "retry"; readonly who?: string | undefined;
-    readonly input?: Payload | undefined }): Promise<ForkedRun> {
+  async #bearFork(row: RunRow, events: readonly Event[], plan: ForkPlan, how: { readonly why: "fork" | "retry";
+    readonly who?: string | undefined; readonly input?: Payload | undefined }): Promise<ForkedRun> {
     this.#check();
     const { ids, clock } = this.#parts, runId = ids.run(clock.now()), at = this.#worker.now();
     const spec = this.#parts.workflow(row.workflow), name = runName(ids.random);
     const { pool, priority, tags, workflow, file, idempotencyKey } = row;
-    const slot = spec && slotOf(spec, how.input ?? startOf(await this.history(row.runId)).input);
+    const slot = spec && slotOf(spec, how.input ?? startOf(events).input);
     const first = forkRow(row.runId, plan, { ...how, name, at });
     await this.#worker.patience.insist(() => this.store.create({ runId, workflow, name, pool, priority, tags,
       codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first, ...slot,

@@ -68,8 +68,8 @@ export function planRetry(runId: string, events: readonly Event[]): ForkPlan {
     return plan(asked === undefined ? lastShared(events) : asked.seq - 1);
   }
   throw new RepriseError("NOTHING_TO_RETRY", `run ${runId} ${last?.type === "RunCompleted" ? "has completed"
-    : "has not failed"}`, `See it: reprise runs inspect ${runId};
-      to change its past: reprise runs fork ${runId} --at N`);
+    : "has not failed"}`, `See it: reprise runs inspect ${runId}; ` +
+    `to change its past: reprise runs fork ${runId} --at N`);
 }
 
 /** The text and length of the first row of a fork, its own first events included. */

@@ -96,7 +96,7 @@ export class Tasks {
     this.#queued++;
     const admitted = await this.#host.slots.admit(limits, {
       runId: this.#driver.run.id, key, priority: this.#driver.priority,
-      wanted: () => this.#tasks?.get(key) === task && !this.#draining,
+      wanted: () => this.#wants(task) && !this.#draining,
       onWait: (limit, dueAt) => this.#driver.add({ type: "AttemptQueued", at: this.#host.now(), key, attempt, limit,
         ...(dueAt !== undefined && { dueAt }) }),
     }).catch(() => false); // the store is gone: so will be the run
@@ -105,9 +105,8 @@ export class Tasks {
   }
 
   #start(task: Task, attempt: number): void {
-    const { call } = task;
     if (!this.#host.mayStart()) { this.#host.whenRenewed(() =>
-      { if (this.#tasks?.get(call.key) === task) this.#start(task, attempt) }); return }
+      { if (this.#wants(task)) this.#start(task, attempt) }); return }
     this.#running++;
     afterTurns(() => { void this.#attempt(task, attempt) });
   }
@@ -192,8 +191,7 @@ export class Tasks {
   }
 
   async #try(task: Task, attempt: number, abort: Abort, flight: Flight | undefined): Promise<void> {
-    const { call } = task;
-    const { runner } = call.spec;
+    const { call } = task, { runner } = call.spec;
     const place = runner === undefined ? undefined : await placeFor(runner, abort);
     if ((place !== undefined || flight !== undefined) && !this.#host.mayStart()) { // it may have waited long
       await new Promise<void>((resolve) => { this.#host.whenRenewed(resolve) });
@@ -288,7 +286,7 @@ export class Tasks {
   async #failed(task: Task, attempt: number, error: unknown, deadlineMs: number | undefined): Promise<void> {
     task.failures++;
     const next = await nextAttempt(task.call.spec.policy, task.failures, error, this.#host.ids.random);
-    if (this.#tasks?.get(task.call.key) !== task) return;
+    if (!this.#wants(task)) return;
     if ("final" in next) { await this.#giveUp(task, attempt, next.final); return }
     const at = this.#host.now();
     const dueAt = Math.ceil(at + next.delayMs);
