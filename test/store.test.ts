@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import postgres from "postgres";
 import { openStore } from "../engine/index.ts";
@@ -54,5 +56,22 @@ describe("an embedded directory", () => {
       { code: "STORE_LOCKED", message: expect.stringContaining(String(process.pid)) });
     await store.close();
     await (await openStore(join(folder, "locked"))).close();
+  });
+
+  test("is closed to the end in a script that has nothing else to wait for, questions behind the close or not", () => {
+    const script = `import { openPgliteStore } from "./dist/engine/store/pglite.js";
+      const store = await openPgliteStore(${JSON.stringify(join(folder, "closing"))});
+      await store.workers();
+      void (async () => {
+        const closed = store.close();
+        for (let turn = 0; turn < 4; turn++) await null; // the close is on its way
+        store.workers().catch(() => undefined);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000); // both answers are there before one is read
+        await closed;
+        console.log("closed");
+      })();`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8",
+      cwd: fileURLToPath(new URL("..", import.meta.url)), timeout: 50_000 });
+    expect(stdout, stderr).toBe("closed\n");
   });
 });

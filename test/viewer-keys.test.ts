@@ -158,7 +158,7 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
     await tabTo("input", /.*/);
     await page.keyboard.type("not needed any more");
     await press("Enter");
-    await page.getByText("Asked the run to stop").waitFor();
+    await page.getByText("Asked the run to stop", { exact: true }).waitFor();
     await page.getByText("Run cancelled").first().waitFor({ timeout: 20_000 });
     expect((await house.engine.history(run.id)).at(-1)).toMatchObject({ type: "RunCancelled",
       reason: "not needed any more" });

@@ -149,7 +149,8 @@ class PgliteDriver implements SqlDriver {
   #onAnswer(answer: Answer): void {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    // Once closing, it stays until it has ended: the answer to a late question must not let the process go first.
+    if (this.#waiting.size === 0 && this.#dead === undefined) this.#worker.unref();
     if ("rows" in answer) { waiting?.resolve(answer.rows); return }
     const error = fromDatabase(answer.error);
     waiting?.reject(error);
