@@ -313,6 +313,7 @@ describe("a payload", () => {
   });
   test("knows its length closely", () => {
     fc.assert(fc.property(fc.jsonValue(), json => {
+      fc.pre(!JSON.stringify(json).includes("__proto__")); // refused
       const payload = encodeValue(json);
       fc.pre(payload !== undefined && "p" in payload);
       const text = JSON.stringify(payload);
