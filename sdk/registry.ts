@@ -5,8 +5,15 @@ import { RepriseError, type StartRequest, type WorkflowSpec } from "../engine/in
 export type Prepare = (input: unknown, options: { readonly name?: string; readonly id?: string;
   readonly ifExists?: "attach" | "fail" | "replace"; readonly tags?: readonly string[] }) =>
   Promise<{ readonly value: unknown; readonly fields: Omit<StartRequest, "workflow" | "input"> }>;
+/** What a workflow that a user defined offers to whoever would start it. */
+export interface Offer {
+  readonly description: string | undefined;
+  /** The JSON schema of its input; undefined where it has none. */
+  readonly schema: () => unknown;
+  readonly prepare: Prepare;
+}
 interface Definition { readonly spec: WorkflowSpec; readonly file: string | undefined; readonly public: boolean;
-  readonly prepare: Prepare | undefined }
+  readonly offer: Offer | undefined }
 
 const workflows = new Map<string, Definition>();
 type TaskFunction = (...args: readonly unknown[]) => unknown;
@@ -15,7 +22,7 @@ let loading = false;
 
 /** Keeps a workflow. @throws DUPLICATE_WORKFLOW when another file took the name */
 export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isPublic = true,
-  prepare?: Prepare): void {
+  offer?: Offer): void {
   const known = workflows.get(spec.name);
   if (known !== undefined && known.file !== file) {
     throw new RepriseError("DUPLICATE_WORKFLOW",
@@ -23,7 +30,7 @@ export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isP
       `it too`,
       "Give one of them another name; the name is how a run finds its code after a restart.");
   }
-  workflows.set(spec.name, { spec, file, public: isPublic, prepare });
+  workflows.set(spec.name, { spec, file, public: isPublic, offer });
 }
 
 /** Keeps a task; a second definition in the same file replaces the first. */
@@ -39,10 +46,17 @@ export function workflowSpec(name: string): WorkflowSpec | undefined { return wo
 /** A workflow that a user defined, with what checks its input. @throws WORKFLOW_NOT_LOADED */
 export function startable(name: string): { readonly spec: WorkflowSpec; readonly prepare: Prepare } {
   const found = workflows.get(name);
-  if (found?.prepare !== undefined) return { spec: found.spec, prepare: found.prepare };
+  if (found?.offer !== undefined) return { spec: found.spec, prepare: found.offer.prepare };
   const names = definedWorkflows().map((one) => `'${one.name}'`).join(", ");
   throw new RepriseError("WORKFLOW_NOT_LOADED", `this process has not loaded a workflow '${name}'`,
     names === "" ? "Import the file that defines it." : `It has loaded ${names}.`);
+}
+/** Workflows that can be started here, in the order of their names. */
+export function offeredWorkflows(): readonly (Omit<Offer, "prepare"> & { readonly name: string;
+  readonly file: string | undefined })[] {
+  return [...workflows].flatMap(([name, { file, offer }]) => offer === undefined ? [] : [{ name, file,
+    description: offer.description, schema: offer.schema }])
+    .sort((a, b) => a.name < b.name ? -1 : 1);
 }
 /** Names of all loaded workflows, those of single tasks included. */
 export function workflowNames(): readonly string[] { return [...workflows.keys()] }

@@ -1,4 +1,5 @@
 /** Schemas by their standard interface, so that a second copy of zod, or zod 3, does not break a user. */
+import { z } from "zod";
 import { RepriseError } from "../engine/index.ts";
 
 export interface Schema<In = unknown, Out = In> {
@@ -38,4 +39,11 @@ function accepted(answer: Answer, what: string): unknown {
   });
   throw new RepriseError("INPUT_INVALID", `the input of ${what} is not valid:\n  ${lines.join("\n  ")}`,
     "Correct the fields named above; nothing was started.");
+}
+
+/** The schema as JSON Schema, for forms; undefined where its library does not say. */
+export function jsonSchemaOf(schema: Schema): unknown {
+  // zod's own; what is not a zod schema makes it throw.
+  try { return z.toJSONSchema(schema as unknown as z.ZodType, { io: "input", unrepresentable: "any" }) } catch {
+    return undefined }
 }

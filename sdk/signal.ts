@@ -1,11 +1,10 @@
 /** Messages to a run: signals, and questions to people. */
 import { currentFrame, encodeRecorded, type Duration, type Payload, type WorkflowFrame } from "../engine/index.ts";
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
 import { defaultEngine } from "./default-engine.ts";
 import { workflowFrame } from "./frame.ts";
 import { checkName } from "./registry.ts";
-import { checked, validated, type OutputOf, type Schema } from "./schema.ts";
+import { checked, jsonSchemaOf, validated, type OutputOf, type Schema } from "./schema.ts";
 import { waiting, type WaitOptions } from "./time.ts";
 
 /** A kind of message that runs of any workflow may read, first in, first out. */
@@ -102,7 +101,7 @@ async function opened(schema: Schema, options: WaitForOptions & { else?: unknown
   token?: string): Promise<unknown> {
   const { name = "form", description } = options;
   checkName("form", name);
-  const frame: WorkflowFrame = workflowFrame(`waitFor('${name}')`), json = jsonSchemaOf(schema);
+  const frame: WorkflowFrame = workflowFrame(`waitFor('${name}')`), json = recordedSchema(schema);
   return waiting(frame, options, `the form '${name}'`, (scope, until) =>
     frame.execution.messages.form({ scope, until, skip }, {
       name, ...(description !== undefined && { description }), ...(json && { schema: json }),
@@ -127,16 +126,12 @@ export async function condition(test: () => boolean, options: { timeout?: Durati
 }
 
 const known = new WeakMap<Schema, Payload | null>();
-/** The schema as JSON Schema, for forms; undefined where its library does not say. */
-function jsonSchemaOf(schema: Schema): Payload | undefined {
+/** What a form's answer has to be, recorded with its wait. */
+function recordedSchema(schema: Schema): Payload | undefined {
   let made = known.get(schema);
   if (made === undefined) {
-    try {
-      // zod's own; what is not a zod schema makes it throw.
-      const json: unknown = z.toJSONSchema(schema as unknown as z.ZodType, { io: "input", unrepresentable: "any" });
-      made = encodeRecorded(json, "schema of a form") ?? null;
-    } catch { made = null }
-    known.set(schema, made);
+    const json = jsonSchemaOf(schema);
+    known.set(schema, made = json === undefined ? null : encodeRecorded(json, "schema of a form") ?? null);
   }
   return made ?? undefined;
 }

@@ -1,9 +1,9 @@
 /** The replay viewer inside a program: served over the program's own engine, for as long as that is open. */
 import { join } from "node:path";
 import { encodeRecorded, RepriseError, type RunEngine } from "../engine/index.ts";
-import type { RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
+import type { RunActions, RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
 import { databaseSetting, packageRoot, viewerSetting } from "./config.ts";
-import { startable } from "./registry.ts";
+import { offeredWorkflows, startable } from "./registry.ts";
 
 /** How a program serves its viewer: on this machine only. For more there is `reprise server start`. */
 export interface ProgramViewer {
@@ -56,11 +56,7 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
   const folder = stateFolder(database), token = keptToken(folder);
   const open = (port: number): Promise<Viewer> => openViewer({ engine, token, port, holdsProcess: false,
     allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }),
-    actions: { start: async (name, input, how) => {
-      const { spec, prepare } = startable(name), { value, fields } = await prepare(input, how);
-      const made = encodeRecorded(value, `input of ${name}`);
-      return (await engine.start({ workflow: spec, input: made, ...fields })).runId;
-    } } });
+    actions: startActions(engine) });
   const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);
     throw error;
@@ -77,6 +73,18 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
   };
   served.set(engine, made);
   return made;
+}
+
+/** Starts runs of the workflows that this process has loaded. */
+export function startActions(engine: RunEngine): Required<Pick<RunActions, "start" | "workflows">> {
+  return {
+    start: async (name, input, how) => {
+      const { spec, prepare } = startable(name), { value, fields } = await prepare(input, how);
+      const made = encodeRecorded(value, `input of ${name}`);
+      return (await engine.start({ workflow: spec, input: made, ...fields })).runId;
+    },
+    workflows: () => offeredWorkflows().map(({ schema, ...offer }) => ({ ...offer, schema: schema() })),
+  };
 }
 
 /** The folder of the embedded database; `.reprise/` beside package.json where there is none. */

@@ -6,7 +6,7 @@ import {
 import { defaultEngine } from "./default-engine.ts";
 import { childHandle, runHandle, type RunHandle } from "./handle.ts";
 import { checkName, defineWorkflow } from "./registry.ts";
-import { checked, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
+import { checked, jsonSchemaOf, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
 import { codeVersionOf, fileOf } from "./sources.ts";
 import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
 
@@ -109,7 +109,9 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
     ...runPolicyOf(name, checked),
     get codeVersion() { return codeVersionOf(file).version },
   };
-  defineWorkflow(spec, file, true, (input, how) => prepared({ spec, options: checked }, input, how));
+  defineWorkflow(spec, file, true, { description: checked.description,
+    schema: () => checked.input && jsonSchemaOf(checked.input),
+    prepare: (input, how) => prepared({ spec, options: checked }, input, how) });
   byName.set(name, { spec, options: checked });
   return makeWorkflow({ spec, options: checked }, {});
 }

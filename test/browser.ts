@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import type { RunEngine } from "../engine/index.ts";
 import { openViewer, type Viewer, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
 import { withdrawDefault } from "../sdk/default-engine.ts";
+import { startActions } from "../sdk/viewer.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./chromium.ts";
 import { openWorld } from "./viewer-world.ts";
 
@@ -19,7 +20,7 @@ export interface House {
   /** Runs of the world, by kind. */
   readonly ids: { readonly [kind: string]: string };
   /** A page at a path of the viewer, with its token; what goes wrong in it is thrown by `calm`. */
-  open(path: string, options?: Parameters<Browser["newPage"]>[0], origin?: string): Promise<Page>;
+  open(path: string, options?: Parameters<Browser["newPage"]>[0], origin?: string, token?: string): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -28,14 +29,14 @@ const faults = new WeakMap<Page, string[]>();
 /** Opens all of it. `polite`: without the run of hostile values. */
 export async function openHouse(options: Partial<ViewerOptions> = {}, polite = false): Promise<House> {
   const { engine, ids } = await openWorld(polite);
-  const viewer = await openViewer({ engine, port: 0, ...options, limits: { perSecond: 10_000, burst: 10_000,
-    ...options.limits } });
+  const viewer = await openViewer({ engine, port: 0, actions: startActions(engine), ...options,
+    limits: { perSecond: 10_000, burst: 10_000, ...options.limits } });
   const executablePath = chromiumPath();
   const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGS] });
-  const token = viewer.url.slice(viewer.url.indexOf("#"));
+  const mine = viewer.url.slice(viewer.url.indexOf("#"));
   return {
     engine, viewer, browser, ids,
-    open: async (path, how = {}, origin = viewer.origin) => {
+    open: async (path, how = {}, origin = viewer.origin, token = mine) => {
       const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...how });
       watch(page);
       await page.goto(`${origin}${path}${token}`);

@@ -30,7 +30,8 @@ const asking = (await refund.with({ name: "kind-stork" }).start(7)).id;
 
 /** Pages by name; with a key it is pressed before the picture. */
 const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = [
-  ["runs", "/runs"], ["runs-none", "/runs?q=no-run-is-called-so"], ["run-failed", `/runs/${failed}`],
+  ["runs", "/runs"], ["runs-none", "/runs?q=no-run-is-called-so"], ["workflows", "/workflows?start=checkout"],
+  ["run-failed", `/runs/${failed}`],
   ["run-completed", `/runs/${done}?e=20`], ["run-waiting", `/runs/${waiting}`], ["run-many", `/runs/${thumbnails}`],
   ["ask", `/runs/${asking}?tab=shown`],
   ["table", `/runs/${done}?view=table`], ["events", `/runs/${done}?view=list&e=16`],

@@ -192,6 +192,19 @@ describe("how things stand", () => {
 });
 
 describe("a run is started", () => {
+  test("of workflows that are told with the JSON schemas of their inputs, where this process has them", async () => {
+    expect((await ask("/workflows")).body).toEqual({ canStart: false, workflows: [] });
+    const own = await serveViewer(engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "names-")));
+    const { origin, hash } = new URL(own.url);
+    const told = bodies.workflowsAnswer.parse((await ask("/workflows", undefined, origin, hash.slice(7))).body);
+    expect(told.canStart).toBe(true);
+    expect(told.workflows.find(({ name }) => name === "act-order")).toMatchObject({ description: null,
+      schema: { type: "object", properties: { id: { type: "number" } }, required: ["id"] } });
+    expect(told.workflows.find(({ name }) => name === "act-asks")).toMatchObject({ schema: null });
+    expect(told.workflows.filter(({ name }) => name.startsWith("task:"))).toEqual([]);
+    await own.close();
+  });
+
   test("where the process has its workflow, with its input checked", async () => {
     broken = false;
     expect(refusal(await ask("/runs", { workflow: "act-order", input: { id: 1 } })).slice(0, 2))

@@ -40,6 +40,14 @@ function fieldOf(name: string, label: string, whole: Schema, required: boolean):
       : textOf(preset, kind) };
 }
 
+/** The texts of fields that show this value; a field that the value has nothing for is left out. */
+export function textsOf(fields: readonly Field[], value: Json): { readonly [name: string]: string } {
+  return Object.fromEntries(fields.flatMap(({ name, kind }) => {
+    const own = name === "" ? value : isRecord(value) ? value[name] : undefined;
+    return own === undefined || own === null ? [] : [[name, textOf(own, kind)]];
+  }));
+}
+
 /** A value as its field shows it. */
 function textOf(value: Json, kind: FieldKind): string {
   return typeof value === "string" && kind !== "json" && kind !== "choice" ? value : JSON.stringify(value);

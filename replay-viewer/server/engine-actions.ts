@@ -20,7 +20,12 @@ export interface RunActions {
     Promise<"accepted" | "pending">;
   /** Starts a run and resolves with its id; only where the process has workflows. @throws WORKFLOW_NOT_LOADED */
   start?(workflow: string, input: unknown, options: StartBody): Promise<string>;
+  /** What `start` starts. */
+  workflows?(): readonly Startable[];
 }
+/** A workflow that this process has loaded. `schema`: the JSON schema of its input, where it has one. */
+export interface Startable { readonly name: string; readonly file: string | undefined;
+  readonly description: string | undefined; readonly schema: unknown }
 
 /** The actions of this engine. */
 export function engineActions(engine: RunEngine): RunActions {

@@ -1,4 +1,4 @@
-/** Routes that change something: one call each, off where the server only shows. */
+/** Routes that change something: one call each, off where the server only shows; and what can be started. */
 import type { z } from "zod";
 import { encodeRecorded, RepriseError, TERMINAL_STATES } from "../../engine/index.ts";
 import { Refusal } from "./problem.ts";
@@ -8,7 +8,7 @@ import * as bodies from "./wire-actions.ts";
 
 /** The rows of the table. */
 export function acting(parts: RouteParts): readonly Route[] {
-  return [...ofRuns(parts), ...talking(parts), starting(parts), hook(parts)];
+  return [...ofRuns(parts), ...talking(parts), offering(parts), starting(parts), hook(parts)];
 }
 
 type Done = Omit<z.input<typeof bodies.actionAnswer>, "ok">;
@@ -76,6 +76,15 @@ function talking(parts: RouteParts): readonly Route[] {
       bodies.injectBody, async (runId, { key, value, by, reason }) =>
         ({ pending: await actions.inject(runId, key, value, { by, reason }) === "pending" })),
   ];
+}
+
+function offering({ actions, allowActions, redactor }: RouteParts): Route {
+  return route({ path: "/workflows", scope: "read", answer: bodies.workflowsAnswer,
+    summary: "Workflows that this process has loaded, with the JSON schemas of their inputs", handle: async () => ({
+      canStart: allowActions && actions.start !== undefined,
+      workflows: (actions.workflows?.() ?? []).map(({ name, file, description, schema }) => ({ name, file: file ?? null,
+        description: description === undefined ? null : redactor.text(description), schema: schema ?? null })),
+    }) });
 }
 
 function starting({ actions, allowActions }: RouteParts): Route {

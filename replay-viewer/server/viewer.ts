@@ -21,8 +21,8 @@ import { StoreClock } from "./store-clock.ts";
 import { newToken, Tokens, type AccessToken, type RateLimits } from "./tokens.ts";
 
 export { newToken, type AccessToken, type Scope } from "./tokens.ts";
-export type { RunActions } from "./engine-actions.ts";
 export type { RunDebug } from "./debug.ts";
+export type { RunActions } from "./engine-actions.ts";
 export type { KeyPattern } from "./redact.ts";
 
 /** How a viewer is to be served. */

@@ -39,6 +39,9 @@ export type Plan = z.output<typeof plan>;
 export const actionAnswer = z.object({ ok: z.literal(true), run: z.string().optional(), pending: z.boolean().optional(),
   plan: plan.optional(), reply: z.unknown().optional(),
   error: z.string().describe("what the handler of an update threw").optional() });
+/** `canStart`: this server starts runs, of these workflows. `schema`: the JSON schema of the input, null for none. */
+export const workflowsAnswer = z.object({ canStart: z.boolean(), workflows: z.array(z.object({ name: z.string(),
+  file: z.string().nullable(), description: z.string().nullable(), schema: z.unknown() })) });
 export const startAnswer = z.object({ ok: z.literal(true), run: z.string() });
 
 /** What a run waits for, in the order of opening. `schema`: the JSON schema of a form's answer. */

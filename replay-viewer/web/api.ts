@@ -123,6 +123,17 @@ export interface OpenWait { readonly key: string; readonly name: string; readonl
   readonly description: string | null; readonly schema: Json; readonly since: number; readonly until: number | null }
 export const waitsOf = (id: string): Promise<{ readonly waits: readonly OpenWait[] }> => call(`/runs/${id}/waits`);
 
+/** A workflow that the server's process has loaded; `schema` is the JSON schema of its input, null for none. */
+export interface Startable { readonly name: string; readonly file: string | null; readonly description: string | null;
+  readonly schema: Json }
+export const workflowsHere = (): Promise<{ readonly canStart: boolean; readonly workflows: readonly Startable[] }> =>
+  call("/workflows");
+/** What to start: `id` is an id of the reader's own, which no two runs of the workflow share. */
+export interface StartRequest { readonly workflow: string; readonly input?: Json; readonly name?: string;
+  readonly id?: string; readonly tags?: readonly string[] }
+export const startRun = (body: StartRequest): Promise<{ readonly run: string }> =>
+  call("/runs", { method: "POST", body: JSON.stringify(body) });
+
 export type Verb = "cancel" | "pause" | "resume" | "retry" | "signal" | "fork" | "answer" | "update" | "inject";
 /** Where a fork or a retry would leave the history. */
 export interface ForkPlace { readonly seqs: number; readonly open: readonly string[];

@@ -15,6 +15,8 @@ const KEYS: readonly (readonly [string, readonly (readonly [string, string])[]])
       ["x", "mark an event as A; then show what changed since"],
     ["D", "show what changed"], ["y", "copy the selected value"], [".", "copy the address of this view"],
     ["Esc", "leave a field, close, unselect"]]],
+  ["The list of runs", [["↑ ↓", "choose a run"], ["Enter", "open it"], ["x", "compare it with another"],
+    ["/", "search all runs"], ["n", "start a run"]]],
 ];
 
 /** The sheet. */

@@ -71,6 +71,8 @@ function viewsOf(run: Session): readonly Choice[] {
 }
 function general(): readonly Choice[] {
   return [...(embedded ? [] : [{ word: "All runs", kind: "page", icon: "right" as const, go: () => { visit("/runs") } },
+    { word: "Start a run", kind: "page", icon: "play" as const,
+      go: () => { visit("/workflows") } },
     { word: "Failed runs", kind: "page", icon: "bad" as const, go: () => { visit("/runs", { state: "failed" }) } }]),
   { word: "Change the colours", kind: "page", icon: "sun", go: nextScheme }];
 }

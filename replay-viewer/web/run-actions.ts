@@ -4,6 +4,7 @@ import { isOver } from "../model/wire.ts";
 import { show } from "./dialogs.tsx";
 import type { IconName } from "./icons.tsx";
 import { later } from "./later.tsx";
+import { visit } from "./place.ts";
 import type { Session } from "./session.ts";
 
 /** A button of the head, or with `rare` an entry of the menu beside them. */
@@ -54,6 +55,9 @@ export function actionsOf(run: Session): readonly Action[] {
     open: () => { show(() => Send({ run, verb: "update" })) } },
   { word: "Settle a call", icon: "note", main: false, rare: true,
     title: "Give an open call a value of your own", open: () => { openInject(run, focusedCall(run)) } });
+  actions.push({ word: "Run again", icon: "play", main: false, rare: true,
+    title: "Start another run, with this input or an edited one",
+    open: () => { visit("/workflows", { start: row.workflow, from: run.id }) } });
   return actions;
 }
 

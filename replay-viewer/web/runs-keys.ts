@@ -26,6 +26,7 @@ export function runKeys(rows: () => readonly RunRow[]): () => void {
     Home: () => { step(-1e9) }, End: () => { step(1e9) },
     Enter: () => { const row = rows()[chosenRow.value]; if (row !== undefined) visit(`/runs/${row.runId}`) },
     x: () => { const row = rows()[chosenRow.value]; if (row !== undefined) compareWith(row.runId) },
+    n: () => { visit("/workflows") },
     "/": () => { document.getElementById("search")?.focus() },
   };
   return useKeys(map);

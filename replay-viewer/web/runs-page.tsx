@@ -35,7 +35,7 @@ export function RunsPage(): JSX.Element {
   useEffect(() => runKeys(() => list.rows.peek()), [list]);
   useEffect(() => { chosenRow.value = Math.min(chosenRow.peek(), rows.length - 1) }, [rows.length]);
   return <main class="page runs">
-    <Top title="Runs" />
+    <Top title="Runs"><a class="button" href={address("/workflows")}><Icon name="play" size={13} />Start a run</a></Top>
     <Filters workflows={[...new Set(rows.map((row) => row.workflow))]} />
     <Body list={list} now={now.value} filtered={filters !== "{}"} />
     <footer class="foot"><Count list={list} /><span class="grow" />

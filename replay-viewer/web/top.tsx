@@ -1,5 +1,5 @@
 /** The head of pages that show no run, and the button that changes the colours. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { Icon } from "./icons.tsx";
 import { openers } from "./keys.ts";
 import { address } from "./place.ts";
@@ -14,12 +14,16 @@ export function SchemeButton(): JSX.Element {
     aria-label={`Colours: ${SCHEMES[scheme.value]}. Change them`}><Icon name={icon} /></button>;
 }
 
-/** The head of pages that show no run. */
-export function Top({ title }: { title?: string }): JSX.Element {
+const PAGES = ["Runs", "Workflows"];
+
+/** The head of pages that show no run. A title that is none of the pages stands after them. */
+export function Top({ title, children }: { title: string; children?: ComponentChildren }): JSX.Element {
   return <header class="top">
     <a class="brand" href={address("/runs")}><Icon name="again" size={17} /><span>Reprise</span></a>
-    {title !== undefined && <h1>{title}</h1>}
-    <span class="grow" /><SchemeButton />
+    <nav aria-label="Pages">{PAGES.map((page) => <a key={page} href={address(`/${page.toLowerCase()}`)}
+      aria-current={page === title ? "page" : undefined}>{page}</a>)}</nav>
+    <h1 class={PAGES.includes(title) ? "hidden" : ""}>{title}</h1>
+    <span class="grow" />{children}<SchemeButton />
   </header>;
 }
 
