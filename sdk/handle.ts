@@ -34,7 +34,8 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   waits(): Promise<readonly OpenWaitInfo[]>;
   /** Answers an open form, by name or key. @throws ANSWER_REFUSED, RUN_ENDED */
   answer(name: string, value: unknown, options?: { by?: string }): Promise<void>;
-  /** Asks the run to stop; it ends as cancelled when its code has let go. */
+  /** Asks the run to stop; it ends as cancelled when its code has let go. `grace`: how long attempts in threads and
+   *  processes may go on after their signal; 1 s. */
   cancel(options?: { reason?: string; grace?: Duration }): Promise<void>;
   /** Holds the run: what is under way ends and is recorded, nothing begins. */
   pause(): Promise<void>;

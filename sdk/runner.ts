@@ -159,10 +159,10 @@ class Reserved implements Place {
         run: { id, name, workflow, startedAt: startedAt.getTime(), tags, parentId } } });
     });
   }
-  abort(reason: ErrorRecord): void {
+  abort(reason: ErrorRecord, graceMs: number = GRACE_MS): void {
     if (this.#over) return;
     this.#seat.tell({ abort: reason });
-    this.#kill = originals.setTimeout(() => this.#seat.end(), GRACE_MS);
+    this.#kill = originals.setTimeout(() => this.#seat.end(), graceMs);
   }
   leave(): void {
     this.#over = true;

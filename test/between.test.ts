@@ -1,7 +1,7 @@
 /** What happens between an event's becoming durable and its turn, and between letters that come together. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openRunEngine, openStore, originals, rehearse, type RunEngine, type Store } from "../engine/index.ts";
-import { condition, continueWith, shield, signal, sleep, task, update, workflow, z,
+import { condition, continueWith, shield, signal, sleep, task, taskContext, update, workflow, z,
   type Event, type Inputs, type Workflow } from "../sdk/index.ts";
 import { runHandle, type RunHandle } from "../sdk/handle.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
@@ -126,6 +126,86 @@ describe("letters that come together", () => {
     await run.signal(go, 5);
     expect(await run.result()).toBe(5);
     await replays(run.id);
+  });
+  const asked: string[] = [];
+  /** Attempts of it end only when they are told to stop, or with `free`. */
+  let free = (): void => undefined;
+  const long = task("together-long", async (name: string) => {
+    const { abortSignal } = taskContext();
+    await new Promise<void>((resolve) => {
+      free = resolve;
+      abortSignal.addEventListener("abort", () => { asked.push(`${name}: ${String(abortSignal.reason)}`); resolve() });
+    });
+    return name;
+  });
+  test("a cancellation reaches a paused run whose attempt goes on: it is told to stop, the run ends", async () => {
+    const run = await begin(async () => long("cancelled"));
+    await has(run, "AttemptStarted");
+    await run.pause();
+    await has(run, "RunPaused");
+    await run.cancel({ reason: "enough" });
+    await expect(run.result()).rejects.toMatchObject({ state: "cancelled" });
+    expect(asked.at(-1)).toMatch(/^cancelled: Cancelled: .*enough/);
+    const events = await history(run);
+    expect(events.map(({ type }) => type).slice(-4)).toEqual(["RunUnpaused", "CancelRequested", "TaskCancelRequested",
+      "RunCancelled"]);
+    await replays(run.id);
+  });
+  test("so does one that came in the same moment as the pause", async () => {
+    const run = await begin(async () => long("at once"));
+    await has(run, "AttemptStarted");
+    await Promise.all([run.pause(), run.cancel()]);
+    await expect(run.result()).rejects.toMatchObject({ state: "cancelled" });
+    await replays(run.id);
+  });
+  test("what a shield protects is not told to stop by it", async () => {
+    const run = await begin(async () => shield(() => long("shielded")));
+    await has(run, "AttemptStarted");
+    await run.pause();
+    await has(run, "RunPaused");
+    await run.cancel();
+    await has(run, "CancelRequested");
+    free();
+    expect(await run.result()).toBe("shielded");
+    expect(asked.some((line) => line.startsWith("shielded"))).toBe(false);
+    expect((await history(run)).filter(({ type }) => type === "AttemptStarted")).toHaveLength(1);
+  });
+  test("a resume lets everything else go on at once, though an attempt of before the pause has not ended", async () => {
+    const tried: number[] = [];
+    const shaky = task("together-shaky", { retries: 3, retryDelay: 15 }, async () => {
+      tried.push(taskContext().attempt);
+      if (tried.length < 2) throw new Error("not yet");
+    });
+    const run = await begin(async () => {
+      const held = long("held");
+      await Promise.all([shaky(), sleep(30)]);
+      await slow();
+      free();
+      return held;
+    });
+    await has(run, "RetryScheduled");
+    await run.pause();
+    await has(run, "RunPaused");
+    await pause(60); // the retry and the timer are overdue
+    expect([tried, (await history(run)).some(({ type }) => type === "TimerFired")]).toEqual([[1], false]);
+    await run.resume();
+    expect(await run.result()).toBe("held");
+    expect(tried).toEqual([1, 2]);
+    expect((await history(run)).some(({ type }) => type === "RunReleased")).toBe(false);
+    await replays(run.id);
+  });
+  test("an engine that closes meanwhile gives the run back as paused, and its attempt is made again", async () => {
+    const run = await begin(async () => long("given back"));
+    await has(run, "AttemptStarted");
+    await run.pause();
+    await has(run, "RunPaused");
+    await engine.close(5);
+    engine = await engineOn(store);
+    expect(await state(run.id)).toBe("paused");
+    await engine.operator.resume(run.id);
+    await until(async () => (await history(run)).filter(({ type }) => type === "AttemptStarted").length === 2);
+    free();
+    expect(await engine.result(run.id)).toBe("given back");
   });
   test("a signal right after a pause waits with the run", async () => {
     const run = await begin(async () => { const [n] = await Promise.all([go.wait(), slow()]); return n });

@@ -92,6 +92,14 @@ writeFileSync(join(folder, "tasks.ts"), `
   export const limits = workflow("limits", async () => [await tell(endless()), await tell(polite()),
     await compute("told").then(() => "free")]);
 
+  const gentle = task("gentle", { runner }, () => new Promise((resolve) => {
+    taskContext().abortSignal.addEventListener("abort", () => {
+      setTimeout(() => { writeFileSync(at("gentle"), ""); resolve(1) }, 1_300);
+    });
+    writeFileSync(at("begun"), "");
+  }));
+  export const cancelled = workflow("cancelled", async () => gentle());
+
   export const hidden = workflow("hidden", async () => tell(task("inner", { runner, retries: 3 }, () => 1)()));
   const starts = task("starts", { runner }, async () => values().catch((error) => error.code));
   export const startsRun = workflow("startsRun", async () => starts());
@@ -99,16 +107,24 @@ writeFileSync(join(folder, "tasks.ts"), `
 
 /** Runs every workflow of the file, one after another, and writes down what each returned and recorded. */
 writeFileSync(join(folder, "all.ts"), `
-  import { writeFileSync } from "node:fs";
+  import { existsSync, writeFileSync } from "node:fs";
   import { isMain } from "reprise";
   import * as workflows from "./tasks.ts";
+  const there = async (name: string): Promise<void> => {
+    while (!existsSync(process.env.DIR + "/" + name)) await new Promise((resolve) => { setTimeout(resolve, 20) });
+  };
   if (isMain(import.meta)) {
     const found: Record<string, unknown> = {};
     for (const [name, run] of Object.entries(workflows)) {
       if (!("workflowName" in run)) continue; // of a commonjs package a module has a default, too
       if (process.env.RUNNER === "inline" && name !== "values") continue; // they would block or end this process
       const handle = await run.start(), events: unknown[] = [], logs: unknown[] = [];
-      const result = await handle.result();
+      if (name === "cancelled") {
+        await there("begun");
+        await handle.cancel({ grace: "1m" });
+      }
+      const result = await handle.result().catch((error) => error.state);
+      if (name === "cancelled") await there("gentle");
       for await (const event of handle.history()) events.push(event);
       while (name === "values" && logs.length < 2) { // lines are kept a moment after they are said
         logs.length = 0;
@@ -207,6 +223,11 @@ describe.each(["thread", "process"])("a task with runner: \"%s\"", (runner) => {
     const [endless, polite, after] = result as [unknown[], unknown[], string]; // what the workflow returns
     expect([endless.slice(0, 2), polite.slice(0, 2), after]).toEqual([[1, "TimedOut"], [1, "TimedOut"], "free"]);
     expect(readFileSync(join(dir, "told"), "utf8")).toBe("TimedOut");
+  });
+
+  test("is given the grace that the cancellation of its run names", () => {
+    // The program has waited for what the attempt writes after the second that it would have had.
+    expect(ran("cancelled", runner).result).toBe("cancelled");
   });
 
   test("must be defined where its file defines it, and starts no runs", () => {

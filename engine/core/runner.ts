@@ -11,8 +11,9 @@ export interface Runner {
 export interface Place {
   /** Makes the attempt. Never rejects. */
   run(job: Job): Promise<JobEnd>;
-  /** Tells the attempt to stop; one that goes on all the same is ended with its thread or process. */
-  abort(reason: ErrorRecord): void;
+  /** Tells the attempt to stop; one that goes on all the same, for `graceMs` or the place's own, is ended with its
+   *  thread or process. */
+  abort(reason: ErrorRecord, graceMs: number | undefined): void;
   /** It is not needed after all. */
   leave(): void;
 }

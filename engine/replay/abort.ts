@@ -4,7 +4,7 @@
 export class Abort {
   #controller: AbortController | undefined;
   #reason: Error | undefined;
-  #onAbort: ((reason: Error) => void) | undefined;
+  #onAbort: ((reason: Error, graceMs: number | undefined) => void) | undefined;
   get aborted(): boolean { return this.#reason !== undefined }
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -13,12 +13,13 @@ export class Abort {
     }
     return this.#controller.signal;
   }
-  abort(reason: Error): void {
+  /** `graceMs`: how long what can be ended from outside may go on. */
+  abort(reason: Error, graceMs?: number): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     this.#controller?.abort(reason);
-    this.#onAbort?.(reason);
+    this.#onAbort?.(reason, graceMs);
   }
   /** The one that must hear of it, besides the user's code. */
-  onAbort(fn: (reason: Error) => void): void { this.#onAbort = fn }
+  onAbort(fn: (reason: Error, graceMs: number | undefined) => void): void { this.#onAbort = fn }
 }

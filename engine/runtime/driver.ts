@@ -7,11 +7,10 @@ import { isDelivery, isTerminal, type Delivery, type Draft, type Event,
   type Terminal } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
-import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
+import { describeDivergence, type Divergence } from "../replay/divergence.ts";
 import type { DecisionDraft, ExecutionHost, OpenTimer, TurnResult } from "../replay/calls.ts";
 import { DEADLINE, Execution } from "../replay/execution.ts";
 import type { LogLevel } from "../replay/identity.ts";
-import { siteLine } from "../replay/site.ts";
 import { afterTurns } from "../replay/turns.ts";
 import type { RunState, StoreError } from "../store/port.ts";
 import { slotOf } from "./birth.ts";
@@ -22,6 +21,7 @@ import { inheritedChildren, parkedIn, pausedIn, startOf, type History } from "./
 import { Mailroom, type Addressee } from "./mail.ts";
 import { Outbox, type RowChange } from "./outbox.ts";
 import { values, valueOf } from "./rehearse.ts";
+import { divergedAt, parkedAt, pinnedAt } from "./parking.ts";
 import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
 import { bearAgain, changeOf, goesAlong, originOf, sends, sentWith, withRetry, type Sender,
   type Unread } from "./sent.ts";
@@ -118,8 +118,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
       { state: "failed", release: true });
   }
   park(error: RepriseError): void {
-    this.add({ type: "RunParked", at: this.now(), code: error.code, message: error.message, hint: error.hint },
-      { state: "parked", parked: error.code, release: true });
+    this.add(...parkedAt(this.now(), error));
   }
   *timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">> {
     for (const call of this.#execution.open.values()) if (call.kind === "timer") yield call;
@@ -148,10 +147,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #pinnedElsewhere(): boolean {
     const { codeVersion } = startOf(this.#events);
     if (!this.#pinned || codeVersion === undefined || codeVersion === this.#codeVersion) return false;
-    this.add({ type: "RunParked", at: this.#host.now(), code: "CODE_PINNED", codeVersion: this.#codeVersion,
-      message: `run '${this.run.name}' began with code ${codeVersion}, this worker has ${this.#codeVersion}`,
-      hint: "Run a worker with that version of the code, or take evolve: \"pin\" away and resume the run." },
-    { state: "parked", parked: "CODE_PINNED", release: true, excludeVersion: this.#codeVersion });
+    this.add(...pinnedAt(this.#host.now(), this.run.name, codeVersion, this.#codeVersion));
     return true;
   }
 
@@ -188,13 +184,16 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   /** There is mail up to `mailHead`: fetch it and hand it to the code. */
   async onMail(mailHead: number): Promise<void> {
     this.#mailKnown = Math.max(this.#mailKnown, mailHead);
-    if (!this.#caughtUp || this.#paused || this.#mailKnown <= this.#mailRead) return;
+    if (!this.#caughtUp || this.#mailKnown <= this.#mailRead) return;
+    if (this.#paused) { await this.#lookForResume(); return }
     const after = this.#mailRead, upTo = this.#mailRead = this.#mailKnown;
-    await (this.#mailroom ??= new Mailroom(this, this.#execution)).read(async () => {
+    await this.#mail.read(async () => {
       const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, after));
       return letters.filter(({ n }) => n <= upTo); // what came since is fetched when it is told of
     });
   }
+
+  get #mail(): Mailroom { return (this.#mailroom ??= new Mailroom(this, this.#execution)) }
 
   /** There may be mail that nobody told of: an answer was lost. */
   async lookForMail(): Promise<void> { await this.onMail((await this.#host.store.run(this.run.id))?.mailHead ?? 0) }
@@ -211,8 +210,9 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.add({ type: "RunPaused", at: this.now(), n, ...(who !== undefined && { who }) }, { mailRead: n,
       state: "paused" });
     this.#paused = true;
+    this.#mailRead = n; // what came after it is for when it goes on
     this.#timers.stop();
-    void this.#tasks.drain(FOREVER_MS).then(() => this.#giveBack("paused"));
+    void this.#tasks.drain(FOREVER_MS).then((over) => { if (over) this.#giveBack("paused") });
   }
 
   take(): Outgoing | undefined { return this.#outbox.take() }
@@ -269,32 +269,35 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     for (const child of inherited) if (this.#execution.open.has(child.key)) {
       void bearAgain(child, this.#asSender).catch(broken);
     }
-    if (paused) void this.#lookForResume().catch(broken); else this.#goOn();
+    for (const call of this.#execution.open.values()) if (call.kind === "task") this.#tasks.resume(call);
+    this.#paused = paused;
+    if (!paused) { this.#goOn(); return }
+    void this.#lookForResume().then(() => { if (this.#paused) this.#giveBack("paused") }).catch(broken);
   }
 
   /** Reads its mail before it begins anything: a cancellation may be in it. */
   #goOn(): void {
     this.#tasks.hold();
-    for (const call of this.#execution.open.values()) {
-      if (call.kind === "task") this.#tasks.resume(call);
-    }
+    if (this.#leaving === undefined) this.#tasks.goOn();
     this.#timers.approach();
     void this.onMail(this.#mailKnown).catch((error: unknown) => this.#broken(error)).then(() => this.#tasks.letGo());
     if (this.#leaving !== undefined) this.#giveBack(this.#leaving);
     this.#checkStuck();
   }
 
-  /** A paused run came here: it goes on if a letter says so. */
-  async #lookForResume(): Promise<void> {
-    this.#paused = true;
-    const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, this.#mailRead));
-    const letter = letters.find(({ kind }) => kind === "resume" || kind === "cancel");
-    if (letter === undefined) { this.#giveBack("paused"); return }
-    this.#paused = false;
-    // Written by RunEngine as this shape.
-    const { who } = JSON.parse(letter.payload ?? "{}") as { readonly who?: string };
-    this.add({ type: "RunUnpaused", at: this.now(), ...(who !== undefined && { who }) }, { state: "running" });
-    this.#goOn();
+  /** A paused run goes on if a letter says so, before any other that came since is read. */
+  #lookForResume(): Promise<void> {
+    return this.#mail.reopen(async () => {
+      const letters = await this.#host.patience.insist(() => this.#host.store.mail(this.run.id, this.#mailRead));
+      const letter = letters.find(({ kind }) => kind === "resume" || kind === "cancel");
+      if (letter === undefined || !this.#paused || this.#closing || this.#leaving !== undefined) return false;
+      this.#paused = false;
+      // Written by RunEngine as this shape.
+      const { who } = JSON.parse(letter.payload ?? "{}") as { readonly who?: string };
+      this.add({ type: "RunUnpaused", at: this.now(), ...(who !== undefined && { who }) }, { state: "running" });
+      this.#goOn();
+      return true;
+    });
   }
 
   #feed(event: Delivery): void {
@@ -305,14 +308,14 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
       this.#arrived(event);
       // Not before the turn: until then the code has the timer open, and it would be set again.
       if (event.type === "TimerFired" || event.type === "ResultInjected") this.#timers.disarm(event.key);
-      this.#onTurn(result);
+      this.#onTurn(result, event.type === "CancelRequested" ? event.graceMs : undefined);
       if (event.type === "CancelRequested") this.#tasks.letGo();
     });
   }
 
   #arrived(event: Delivery): void { if (goesAlong(event)) this.#onTheirWay?.shift() }
 
-  #onTurn(result: TurnResult): void {
+  #onTurn(result: TurnResult, graceMs?: number): void {
     if (this.#departure !== undefined) return;
     if (result.diverged !== undefined) { this.#diverged(result.diverged); return }
     for (const decision of result.decisions) {
@@ -322,7 +325,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
         case "TaskScheduled": if (call?.kind === "task") this.#tasks.begin(call, 1); break;
         case "TimerStarted": if (call?.kind === "timer" && !this.#paused) this.#timers.arm(call.key, call.dueAt); break;
         case "TimerCancelled": this.#timers.disarm(decision.key); break;
-        case "TaskCancelRequested": this.#tasks.abort(decision.key, new Cancelled(decision.reason)); break;
+        case "TaskCancelRequested": this.#tasks.abort(decision.key, new Cancelled(decision.reason), graceMs); break;
         default: break;
       }
     }
@@ -338,10 +341,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#outbox.clear();
     this.#closing = false;
     this.#tasks.abortAll(new Cancelled("the run was parked"));
-    const message = `run '${this.run.name}' no longer matches its code.\n${describeDivergence(found, siteLine)}`;
-    this.add({ type: "RunParked", at: this.#host.now(), code: "REPLAY_DIVERGED", message, hint: DIVERGENCE_HINT,
-      codeVersion: this.#codeVersion },
-      { state: "parked", parked: "REPLAY_DIVERGED", release: true, excludeVersion: this.#codeVersion });
+    this.add(...divergedAt(this.#host.now(), this.run.name, found, this.#codeVersion));
   }
 
   /** Quiet, not ended, and nothing open: whatever the code awaits is outside the engine. */

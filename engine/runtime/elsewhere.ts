@@ -21,9 +21,9 @@ export function runElsewhere(place: Place, job: Job, name: string, abort: Abort,
   return new Promise((resolve) => {
     const stop = limitMs === undefined ? undefined : clock.after(limitMs, () =>
       abort.abort(new TimedOut(`attempt ${job.attempt} of task '${name}'`, limitMs)));
-    abort.onAbort((error) => {
+    abort.onAbort((error, graceMs) => {
       stop?.();
-      place.abort(toErrorRecord(error));
+      place.abort(toErrorRecord(error), graceMs);
       resolve({ ok: false, error });
     });
     void place.run(job).then((end) => {

@@ -42,6 +42,11 @@ export class Mailroom {
     }));
   }
 
+  /** Reads on after a pause, if `wanted` says so when everything before has been read. */
+  reopen(wanted: () => Promise<boolean>): Promise<void> {
+    return (this.#reading = this.#reading.then(async () => { if (await wanted()) this.#shut = false }));
+  }
+
   async #open(mail: Mail): Promise<void> {
     let letter: Letter;
     // Posted by RunEngine's operator or by another run; what is no JSON changes nothing.

@@ -16,23 +16,8 @@ import { placeFor, runElsewhere } from "./elsewhere.ts";
 import { attemptable, lastLook } from "./exactly-once.ts";
 import type { DriverHost } from "./host.ts";
 import { pastOf, type Past } from "./past.ts";
-import { Pulse } from "./pulse.ts";
+import { pulseOf, voiceOf, type Task } from "./voice.ts";
 
-interface Task {
-  readonly call: OpenTask;
-  /** When it was scheduled: its deadline counts from here. */
-  readonly scheduledAt: number;
-  /** Failed attempts, those of earlier owners included. */
-  failures: number;
-  abort: Abort | undefined;
-  /** What its attempts said last. */
-  beat: Payload | undefined;
-  /** Of the attempt under way, where it beats or must. */
-  pulse: Pulse | undefined;
-  /** Takes back the limit on beginning. */
-  begun: (() => void) | undefined;
-  retry: { readonly dueAt: number; readonly cancel: () => void } | undefined;
-}
 /** The open tasks of one hot run. */
 export class Tasks {
   readonly #driver: Driver;
@@ -44,7 +29,7 @@ export class Tasks {
   #running = 0;
   #queued = 0;
   #draining = false;
-  #drained: (() => void) | undefined;
+  #drained: ((over: boolean) => void) | undefined;
   /** How many reasons there are to begin nothing now, and what waits for their end. */
   #holds = 0;
   #held: (() => void)[] | undefined;
@@ -73,11 +58,11 @@ export class Tasks {
     return false;
   }
 
-  /** Goes on with a task that history left open. */
+  /** Knows a task that history left open; nothing begins before `goOn`. */
   resume(call: OpenTask): void {
-    const past = this.#past?.get(call.key);
-    if (past?.dueAt !== undefined) this.#wait(this.#track(call, past), past.started + 1, past.dueAt);
-    else this.begin(call, (past?.started ?? 0) + 1);
+    this.#draining = true;
+    const past = this.#past?.get(call.key), task = this.#track(call, past);
+    if (past?.dueAt !== undefined) this.#wait(task, past.started + 1, past.dueAt);
   }
 
   /** Starts an attempt, outside any turn. */
@@ -86,6 +71,7 @@ export class Tasks {
     const { limits, queueTimeoutMs, deadlineMs } = call.spec.policy;
     if (this.#draining) return;
     if ((queueTimeoutMs !== undefined || deadlineMs !== undefined) && this.#tooLate(task, attempt)) return;
+    task.underway = true;
     if (limits === undefined || limits.length === 0) this.#start(task, attempt);
     else void this.#admit(task, attempt, limits);
   }
@@ -99,9 +85,12 @@ export class Tasks {
       wanted: () => this.#wants(task) && !this.#draining,
       onWait: (limit, dueAt) => this.#driver.add({ type: "AttemptQueued", at: this.#host.now(), key, attempt, limit,
         ...(dueAt !== undefined && { dueAt }) }),
-    }).catch(() => false); // the store is gone: so will be the run
+    }).catch(() => undefined); // the store is gone: so will be the run
     this.#queued--;
-    if (admitted) this.#start(task, attempt);
+    if (admitted === undefined) return;
+    if (admitted) { this.#start(task, attempt); return }
+    task.underway = false;
+    this.#again(task);
   }
 
   #start(task: Task, attempt: number): void {
@@ -123,27 +112,40 @@ export class Tasks {
   }
 
   /** The code gave this task up; a late result is dropped. */
-  abort(key: string, reason: Error): void {
+  abort(key: string, reason: Error, graceMs?: number): void {
     const task = this.#tasks?.get(key);
     if (task === undefined) return;
     this.#tasks?.delete(key);
     task.retry?.cancel();
     task.begun?.();
-    task.abort?.abort(reason);
+    task.abort?.abort(reason, graceMs);
     this.#free(task);
   }
   abortAll(reason: Error): void { for (const key of [...this.#tasks?.keys() ?? []]) this.abort(key, reason) }
 
-  /** Starts nothing more; resolves when nothing runs, or after `graceMs` with what runs aborted. */
-  async drain(graceMs: number): Promise<void> {
+  /** Starts nothing more. True when nothing runs, or after `graceMs` with what runs aborted; false when another drain
+   *  or `goOn` came first. */
+  async drain(graceMs: number): Promise<boolean> {
     this.#draining = true;
-    if (this.#running === 0) return;
-    await new Promise<void>((resolve) => {
-      const stop = this.#host.clock.after(graceMs, resolve);
-      this.#drained = () => { stop(); resolve() };
+    this.#drained?.(false);
+    if (this.#running === 0) return true;
+    const over = await new Promise<boolean>((resolve) => {
+      const stop = this.#host.clock.after(graceMs, () => resolve(true));
+      this.#drained = (done) => { stop(); resolve(done) };
     });
-    for (const task of this.#tasks?.values() ?? []) task.abort?.abort(new RepriseError("DRAINING",
+    if (over) for (const task of this.#tasks?.values() ?? []) task.abort?.abort(new RepriseError("DRAINING",
       "the worker is shutting down", "Another worker makes the next attempt."));
+    return over;
+  }
+  /** Begins what was not begun meanwhile. */
+  goOn(): void {
+    this.#draining = false;
+    this.#drained?.(false);
+    for (const task of this.#tasks?.values() ?? []) this.#again(task);
+  }
+  #again(task: Task): void {
+    if (this.#draining || task.underway || task.retry !== undefined || !this.#wants(task)) return;
+    this.begin(task.call, task.attempts + 1);
   }
 
   /** Its slots go back; those of a worker that dies go with its lease. */
@@ -155,7 +157,8 @@ export class Tasks {
   #track(call: OpenTask, past: Past | undefined): Task {
     const known = this.#tasks?.get(call.key);
     if (known !== undefined) return known;
-    const task: Task = { call, failures: past?.failures ?? 0, abort: undefined, retry: undefined,
+    const task: Task = { call, failures: past?.failures ?? 0, attempts: past?.started ?? 0, underway: false,
+      abort: undefined, retry: undefined,
       beat: past?.beat, pulse: undefined, begun: undefined,
       scheduledAt: past?.scheduledAt ?? this.#host.now() };
     (this.#tasks ??= new Map()).set(call.key, task);
@@ -171,9 +174,10 @@ export class Tasks {
       if (task.call.spec.policy.cache === undefined) await this.#try(task, attempt, abort, undefined);
       else await this.#tryCached(task, attempt, abort);
     }
-    this.#ended();
+    task.underway = false;
+    if (--this.#running === 0) this.#drained?.(true);
+    this.#again(task);
   }
-  #ended(): void { if (--this.#running === 0) this.#drained?.() }
 
   /** Takes the result of an earlier call, waits for one that is being made, or makes it. */
   async #tryCached(task: Task, attempt: number, abort: Abort): Promise<void> {
@@ -204,8 +208,10 @@ export class Tasks {
       return;
     }
     task.begun?.();
+    task.attempts = attempt;
     this.#driver.add({ type: "AttemptStarted", at: this.#host.now(), key: call.key, attempt });
-    task.pulse = call.spec.policy.heartbeatMs === undefined ? undefined : this.#pulse(task, attempt, abort);
+    task.pulse = call.spec.policy.heartbeatMs === undefined ? undefined
+      : pulseOf(task, attempt, abort, { driver: this.#driver, host: this.#host });
     const end = place === undefined ? await this.#here(task, attempt, abort)
       : await runElsewhere(place, this.#job(task, attempt, abort), call.spec.name, abort, this.#limit(task),
         this.#host.clock);
@@ -279,6 +285,7 @@ export class Tasks {
     };
     const left = task.scheduledAt + limitMs - this.#host.now();
     if (left < 0) { fail(); return true }
+    task.begun?.();
     task.begun = limitMs === Infinity ? undefined : this.#host.clock.after(left, fail);
     return false;
   }
@@ -356,32 +363,12 @@ export class Tasks {
   #frame(task: Task, attempt: number, abort: Abort): AttemptFrame {
     return new AttemptFrame(this.#driver.run, task.call, attempt, abort, this.#voice(task, attempt, abort));
   }
-  /** What the code of an attempt says, and hears of the attempts before. */
-  #voice(task: Task, attempt: number, abort: Abort): Voice {
-    const { run } = this.#driver, { key } = task.call;
-    return {
-      lastHeartbeat: task.beat,
-      log: (level, text, data) => this.#host.log(run, { seq: 0, level, text, data, key, attempt }),
-      show: (shown, value) => this.#driver.add({ type: "Reported", at: this.#host.now(), key, ...shown,
-        ...(value && { value }) }),
-      heartbeat: (details) => {
-        if (!this.#wants(task) || abort.aborted || task.abort !== abort) return;
-        task.beat = details;
-        (task.pulse ??= this.#pulse(task, attempt, abort)).beat(details);
-      },
-    };
-  }
-  #pulse(task: Task, attempt: number, abort: Abort): Pulse {
-    const { key, spec: { name, policy: { heartbeatMs } } } = task.call;
-    return new Pulse({ clock: this.#host.clock, limitMs: heartbeatMs,
-      record: (value) => this.#driver.add({ type: "Heartbeat", at: this.#host.now(), key, attempt,
-        ...(value && { value }) }),
-      silent: () => abort.abort(new TimedOut(`the silence of attempt ${attempt} of task '${name}'`,
-        heartbeatMs ?? 0)) });
-  }
   #job(task: Task, attempt: number, abort: Abort): Job {
     const { key, input, spec } = task.call;
     return { ...this.#voice(task, attempt, abort), run: this.#driver.run, key, attempt, input,
       captureConsole: spec.policy.captureConsole ?? false };
+  }
+  #voice(task: Task, attempt: number, abort: Abort): Voice {
+    return voiceOf(task, attempt, abort, { driver: this.#driver, host: this.#host, wants: () => this.#wants(task) });
   }
 }
