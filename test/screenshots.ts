@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openHouse } from "./browser.ts";
-import { counter, refund } from "./viewer-world.ts";
+import { counter, parcel, refund } from "./viewer-world.ts";
 
 const folder = resolve(process.argv[2] ?? fileURLToPath(new URL("../docs/screenshots", import.meta.url)));
 mkdirSync(folder, { recursive: true });
@@ -27,6 +27,7 @@ async function keep(name: string, png: Buffer): Promise<void> {
 }
 const { done, failed, waiting, thumbnails } = house.ids;
 const asking = (await refund.with({ name: "kind-stork" }).start(7)).id;
+const family = (await parcel.with({ name: "large-heron" }).start(3)).id;
 
 /** Pages by name; with a key it is pressed before the picture. */
 const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = [
@@ -36,8 +37,10 @@ const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = 
   ["ask", `/runs/${asking}?tab=shown`],
   ["table", `/runs/${done}?view=table`], ["events", `/runs/${done}?view=list&e=16`],
   ["graph", `/runs/${done}?view=graph&e=20`], ["state", `/runs/${done}?tab=state&e=12`],
-  ["diff", `/runs/${done}?a=5&b=20`], ["source", `/runs/${done}?tab=source&e=12`], ["logs", `/runs/${done}?tab=logs`],
-  ["cause", `/runs/${done}?tab=cause&e=12`], ["compare", `/runs/${done}/vs/${failed}`],
+  ["diff", `/runs/${done}?a=5&b=20`], ["source", `/runs/${done}?tab=source&e=12`],
+  ["logs", `/runs/${done}?tab=logs`],
+  ["tree", `/runs/${family}?view=tree`], ["cause", `/runs/${done}?tab=cause&e=12`],
+  ["compare", `/runs/${done}/vs/${failed}`],
   ["keys", `/runs/${done}`, "?"], ["palette", `/runs/${done}`, "Control+k"],
   ["not-found", "/runs/01JZZZZZZZZZZZZZZZZZZZZZZZ"],
 ];

@@ -172,6 +172,14 @@ describe("how things stand", () => {
     const told = bodies.treeAnswer.parse((await ask(`/runs/${run.id}/tree`)).body);
     expect(told.runs.map(({ workflow: name, key, parentId }) => [name, key, parentId])).toEqual([
       ["act-tree", null, null], ["act-leaf", "child:act-leaf#0", run.id], ["act-leaf", "child:act-leaf#1", run.id]]);
+    expect(told.above).toEqual([]);
+    const [, leafRun] = told.runs, below = bodies.treeAnswer.parse((await ask(`/runs/${leafRun?.runId}/tree`)).body);
+    expect(below).toMatchObject({ above: [{ runId: run.id, key: null }],
+      runs: [{ runId: leafRun?.runId, key: "child:act-leaf#0" }], more: false });
+    const { run: fork } = await act(`/runs/${run.id}/fork`, {});
+    const shared = bodies.treeAnswer.parse((await ask(`/runs/${fork ?? ""}/tree`)).body);
+    expect(shared.runs.map(({ runId, parentId }) => [runId, parentId])).toEqual([[fork, null],
+      ...told.runs.slice(1).map(({ runId }) => [runId, fork])]);
   });
 
   test("a limit is told with who holds its slots and who is in line", async () => {

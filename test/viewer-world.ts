@@ -72,6 +72,15 @@ export const refund = workflow("refund", async (id: number) => {
   if (approved) await mail("ada@example.com", `Your refund of ${amount}`);
   return { approved, amount };
 });
+/** A family: boxes are packed by runs of their own, one of them waits for a person. */
+const label = workflow("label", async (box: number) => thumb(box));
+const packBox = workflow("pack-box", async (box: number) => {
+  await label(box);
+  if (box === 2) await waitFor(z.object({ lid: z.boolean() }), { name: "lid", description: "Does the lid close?" });
+  return thumb(box);
+});
+export const parcel = workflow("parcel", async (boxes: number) =>
+  Promise.all(Array.from({ length: boxes }, (_, i) => packBox(i + 1))));
 /** What a hostile or careless user puts into every field that is shown. */
 export const HOSTILE =
   `<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>"'><svg onload=alert(1)>`;

@@ -48,10 +48,10 @@ export const startAnswer = z.object({ ok: z.literal(true), run: z.string() });
 export const waitsAnswer = z.object({ waits: z.array(z.object({ key: z.string(), name: z.string(),
   kind: z.enum(["signal", "form", "condition"]), description: z.string().nullable(), schema: z.unknown(),
   since: z.number(), until: z.number().nullable() })) });
-/** `key`: the call of the parent. `more`: the tree is larger. */
-export const treeAnswer = z.object({ more: z.boolean(), runs: z.array(z.object({ runId: z.string(), name: z.string(),
-  workflow: z.string(), state, parentId: z.string().nullable(), key: z.string().nullable(), createdAt: z.number(),
-  endedAt: z.number().nullable() })) });
+const kin = z.object({ runId: z.string(), name: z.string(), workflow: z.string(), state,
+  parentId: z.string().nullable(), key: z.string().nullable(), createdAt: z.number(), endedAt: z.number().nullable() });
+/** `above`: from the first of all down to the parent. `key`: the call of the parent. `more`: the tree is larger. */
+export const treeAnswer = z.object({ above: z.array(kin), more: z.boolean(), runs: z.array(kin) });
 /** `perMs`: of a rate, the time in which `max` may begin; its `held` and `waiting` are 0. */
 export const limitsAnswer = z.object({ limits: z.array(z.object({ name: z.string(), max: z.number(),
   perMs: z.number().nullable(), held: z.number(), waiting: z.number() })) });

@@ -1,5 +1,6 @@
 /** The server's API: one function a route. Every failure is a Failure with the server's own code and next step. */
 import type { Json, Payload } from "../../engine/core/events.ts";
+import type { Family } from "../model/family.ts";
 import type { Hit, Locals } from "../model/locals.ts";
 import type { HistoryPage, LogLine, Problem, RunRow, Sources } from "../model/wire.ts";
 
@@ -122,6 +123,8 @@ export async function payloadOf(hash: string): Promise<Payload> {
 export interface OpenWait { readonly key: string; readonly name: string; readonly kind: "signal" | "form" | "condition";
   readonly description: string | null; readonly schema: Json; readonly since: number; readonly until: number | null }
 export const waitsOf = (id: string): Promise<{ readonly waits: readonly OpenWait[] }> => call(`/runs/${id}/waits`);
+
+export const familyOf = (id: string): Promise<Family> => call(`/runs/${id}/tree`);
 
 /** A workflow that the server's process has loaded; `schema` is the JSON schema of its input, null for none. */
 export interface Startable { readonly name: string; readonly file: string | null; readonly description: string | null;

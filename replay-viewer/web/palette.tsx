@@ -13,7 +13,7 @@ import { embedded } from "./recorded.tsx";
 import { actionsOf } from "./run-actions.ts";
 import { session, type Session } from "./session.ts";
 import { nextScheme } from "./settings.ts";
-import { focusOn, TABS, VIEWS } from "./view.ts";
+import { focusOn, TABS, viewsOf } from "./view.ts";
 
 interface Choice { readonly word: string; readonly kind: string; readonly icon: IconName; readonly go: () => void }
 const MOST = 40;
@@ -47,7 +47,7 @@ function choices(text: string): readonly Choice[] {
   const run = session.peek(), wanted = text.trim().toLowerCase().split(/\s+/);
   const fits = (choice: Choice): boolean => wanted.every((word) => `${choice.word} ${choice.kind}`.toLowerCase()
     .includes(word));
-  return [...(run === undefined ? [] : places(run, text.trim())), ...(run === undefined ? [] : viewsOf(run)),
+  return [...(run === undefined ? [] : places(run, text.trim())), ...(run === undefined ? [] : partsOf(run)),
     ...general().filter(fits)].filter((choice, i, all) => choice.kind === "event" || fits(choice)
     && all.indexOf(choice) === i).slice(0, MOST);
 }
@@ -63,8 +63,8 @@ function places(run: Session, text: string): readonly Choice[] {
   return [...event, ...calls.slice(0, MOST).map((call): Choice => ({ word: titleOf(call), kind: `${call.kind}, ${
     callLook(call.state).word}`, icon: callLook(call.state).icon, go: () => { focusOn(call.endSeq ?? call.seq) } }))];
 }
-function viewsOf(run: Session): readonly Choice[] {
-  return [...VIEWS.map(({ id, word }): Choice => ({ word, kind: "view", icon: "right",
+function partsOf(run: Session): readonly Choice[] {
+  return [...viewsOf(run).map(({ id, word }): Choice => ({ word, kind: "view", icon: "right",
     go: () => { change({ view: id === "timeline" ? undefined : id }) } })),
   ...TABS.map(({ id, word }): Choice => ({ word, kind: "tab", icon: "right", go: () => { openTab(id) } })),
   ...actionsOf(run).map(({ word, icon, open }): Choice => ({ word, kind: "action", icon, go: open }))];

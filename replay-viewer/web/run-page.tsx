@@ -19,13 +19,14 @@ import { Session, session } from "./session.ts";
 import { Timeline } from "./timeline.tsx";
 import { Hints, SchemeButton, Top } from "./top.tsx";
 import { Transport } from "./transport.tsx";
-import { sheetOpen, view, VIEWS, type View } from "./view.ts";
+import { sheetOpen, view, viewsOf, type View } from "./view.ts";
 import { useKeys } from "./keys.ts";
 
 const More = later(async () => (await import("./menu.tsx")).More);
 const AskBand = later(async () => (await import("./ask-band.tsx")).AskBand);
 const EventList = later(async () => (await import("./event-list.tsx")).EventList);
 const SentenceBar = later(async () => (await import("./sentence-bar.tsx")).SentenceBar);
+const TreeView = later(async () => (await import("./tree-view.tsx")).TreeView);
 const GraphView = later(async () => (await import("./graph-view.tsx")).GraphView);
 
 /** The page of a run. */
@@ -114,7 +115,7 @@ function Head({ run }: { run: Session }): JSX.Element {
 function ViewTabs({ run }: { run: Session }): JSX.Element {
   const current = view.value;
   return <div class="tabs" role="group" aria-label="View">
-    {VIEWS.map(({ id, word }) => <button key={id} aria-pressed={id === current}
+    {viewsOf(run).map(({ id, word }) => <button key={id} aria-pressed={id === current}
       onClick={() => { openView(id) }}>{word}</button>)}
     <span class="grow" />
     <Loading run={run} />
@@ -133,6 +134,7 @@ function Loading({ run }: { run: Session }): JSX.Element | null {
 function Drawing({ run }: { run: Session }): JSX.Element {
   switch (view.value) {
     case "list": return <EventList run={run} />;
+    case "tree": return run.recorded ? <Timeline run={run} key="timeline" /> : <TreeView run={run} key={run.id} />;
     case "graph": return <GraphView run={run} />;
     case "table": return <Timeline run={run} words key="table" />;
     case "timeline": return <Timeline run={run} key="timeline" />;

@@ -4,15 +4,20 @@ import type { Shown } from "../model/shown.ts";
 import { change, param } from "./place.ts";
 import { session } from "./session.ts";
 
-export type View = "timeline" | "table" | "list" | "graph";
+export type View = "timeline" | "table" | "list" | "graph" | "tree";
 export type Tab = "event" | "state" | "diff" | "source" | "logs" | "cause" | "raw" | "shown";
 export const VIEWS: readonly { readonly id: View; readonly word: string }[] = [
   { id: "timeline", word: "Timeline" }, { id: "table", word: "Table" }, { id: "list", word: "Events" },
-  { id: "graph", word: "Graph" }];
+  { id: "graph", word: "Graph" }, { id: "tree", word: "Tree" }];
 export const TABS: readonly { readonly id: Tab; readonly word: string }[] = [
   { id: "event", word: "Event" }, { id: "state", word: "State" }, { id: "diff", word: "Diff" },
   { id: "source", word: "Source" }, { id: "logs", word: "Logs" }, { id: "cause", word: "Cause" },
   { id: "raw", word: "Raw" }, { id: "shown", word: "Shown" }];
+
+/** The views that a run has: a recording knows no other runs. */
+export function viewsOf(run: { readonly recorded: boolean }): typeof VIEWS {
+  return run.recorded ? VIEWS.filter(({ id }) => id !== "tree") : VIEWS;
+}
 
 /** What is drawn at the left. */
 export const view = computed((): View => VIEWS.find(({ id }) => id === param("view"))?.id ?? "timeline");
