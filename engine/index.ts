@@ -42,7 +42,7 @@ export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
 export { describeHolder, holderOf, type Holder } from "./directory.ts";
 export { TERMINAL_STATES, StoreError, type CacheEntry, type LimitInfo, type LogLine, type RunCount, type RunFilter,
-  type RunRow, type RunState, type SlotInfo, type Store }
+  type RunRow, type RunState, type SlotInfo, type Store, type TerminalState }
   from "./store/port.ts";
 export { withFaults, type Fault } from "./store/faults.ts";
 
@@ -55,6 +55,8 @@ export interface OpenOptions {
   readonly workflow: (name: string) => WorkflowSpec | undefined;
   readonly workflows: () => readonly string[];
   readonly observer: Observer;
+  /** What the worker is called where workers are shown. */
+  readonly name?: string;
   /** "all" works for its pools, "own" only on what it started or resumed, "none" only starts and asks. */
   readonly claims: EngineParts["claims"];
   readonly pools?: readonly string[];
@@ -80,7 +82,8 @@ export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
     workflow: options.workflow, workflows: options.workflows, pools: options.pools ?? ["default"],
     concurrency: options.concurrency ?? 100, claims: options.claims,
     ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
-    info: { pid: process.pid, machine: thisMachine(), node: process.version },
+    info: { pid: process.pid, machine: thisMachine(), node: process.version,
+      ...(options.name !== undefined && { name: options.name }) },
   });
   try { await engine.open() } catch (error) { await store.close(); throw error }
   return engine;

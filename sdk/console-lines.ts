@@ -51,7 +51,8 @@ function message(run: RunInfo, event: Event): readonly [Level, string] | undefin
       : ["warn", `An update failed: ${event.error.message}`];
     case "ChildStarted": return ["debug", `Started child run ${event.childId} of workflow '${event.workflow}'`];
     case "ChildFailed": return ["warn", `Child run ${named(event.key)} failed: ${event.error.message}`];
-    case "ResultInjected": return ["warn", `Call ${event.key} was given a value${by(event.who)}: ${event.reason}`];
+    case "ResultInjected": return ["warn", `Call ${event.key} was ${event.value === undefined ? "skipped"
+      : "given a value"}${by(event.who)}: ${event.reason}`];
     case "CancelRequested": return ["info", `Asked to stop${event.reason === undefined ? "" : `: ${event.reason}`}`];
     case "RunPaused": return ["info", `Paused${by(event.who)}: npx reprise runs resume ${run.id}`];
     case "RunUnpaused": return ["info", `Goes on${by(event.who)}`];

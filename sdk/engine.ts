@@ -14,6 +14,8 @@ type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, o
 export interface EngineOptions {
   /** `postgres://...`, a directory, or `memory:`; default as configured. */
   database?: string;
+  /** What this worker is called where workers are shown. */
+  name?: string;
   /** false: only starts and asks, runs nothing. */
   work?: boolean | { pool?: string; concurrency?: number };
   /** false: never becomes the engine of calls outside runs. */
@@ -43,6 +45,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const engine = await openRunEngine({
     database, workflow: workflowSpec, workflows: workflowNames, serve: asksForViewer(options.viewer),
     observer: consoleObserver((runId, seq) => viewer?.link(runId, seq)), claims: work === false ? "none" : "all",
+    ...(options.name !== undefined && { name: options.name }),
     ...(typeof work === "object" && work.pool !== undefined && { pools: [work.pool] }),
     ...(typeof work === "object" && work.concurrency !== undefined && { concurrency: work.concurrency }),
   });

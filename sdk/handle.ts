@@ -1,10 +1,13 @@
 /** A handle of a run: by id, in any process. Making one does no I/O; its first call finds out. */
 import {
-  decodeValue, encodeRecorded, openFold, RepriseError, toMs, type Duration, type Event, type Payload, type RunEngine,
+  decodeValue, encodeRecorded, openFold, RepriseError, toMs, type Duration, type Payload, type RunEngine,
   type RunState, type WaitView, type WorkflowFrame, type WorkflowSpec,
 } from "../engine/index.ts";
+import { readEvents, readLogs, readStream, type Event, type StreamItem } from "./reading.ts";
+import { recordingOf } from "./recording.ts";
 import { workflowSpec } from "./registry.ts";
 import { validated } from "./schema.ts";
+import type { Stream } from "./show.ts";
 import { sendSignal, type SignalDef } from "./signal.ts";
 import { schemaOfUpdate, type QueryDef, type UpdateDef } from "./update.ts";
 import { viewerOf } from "./viewer.ts";
@@ -21,6 +24,9 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   /** Events from `from` on (from 1), as recorded so far. */
   history(options?: { from?: number }): AsyncIterable<Event>;
   logs(): AsyncIterable<{ seq: number; level: string; text: string }>;
+  /** Items of a stream from offset `from` on (from 0): until the run has ended, or with `follow: false` those that are
+   *  there. */
+  stream<T>(of: Stream<T> | string, options?: { from?: number; follow?: boolean }): AsyncIterable<StreamItem<T>>;
   /** Sends a signal; those with the same `key` arrive once. @throws INPUT_INVALID, RUN_ENDED */
   signal(def: SignalDef<void>, value?: undefined, options?: { key?: string }): Promise<void>;
   signal<T>(def: SignalDef<T>, value: T, options?: { key?: string }): Promise<void>;
@@ -41,8 +47,8 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   pause(): Promise<void>;
   /** Lets a paused or parked run go on. */
   resume(): Promise<void>;
-  /** Tries an ended or parked run again from the call that failed: a new run with the same past, and its id.
-   *  @throws NOTHING_TO_RETRY */
+  /** Tries an ended or parked run again from the call that failed: a new run with the same past, of which this handle
+   *  speaks from now on, too. @throws NOTHING_TO_RETRY */
   retry(): Promise<RunHandle<Out>>;
   /** A new run whose past is this one's up to `at`: a seq (from 1), or the key of a call to be made anew. `edit` gives
    *  calls other results by key, `input` the run another input. @throws FORK_REFUSED, NO_SUCH_EVENT */
@@ -50,28 +56,36 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
     Promise<RunHandle<Out>>;
   /** Settles an open call with a value of your own; `key` as in the history, such as `task:charge#0`. */
   inject(key: string, value: unknown, options: { by: string; reason: string }): Promise<void>;
+  /** Settles an open call without a value: it gives `undefined`, and is not made again. */
+  skip(key: string, options: { by: string; reason: string }): Promise<void>;
+  /** The run with its whole history as JSON: what `reprise runs export` writes, and `replay()` and `reprise view`
+   *  take. */
+  export(): Promise<string>;
 }
 /** One open wait of a run. */
 export interface OpenWaitInfo {
   readonly name: string; readonly key: string; readonly kind: WaitView["kind"];
-  readonly description: string | undefined; readonly schema: object | undefined;
+  readonly description: string | undefined;
+  /** JSON schema of what it takes; `{}` where nothing is said. */
+  readonly schema: object;
   readonly since: Date; readonly until: Date | undefined;
 }
 
-const POLL_MS = 100;
 type Find = () => Promise<RunEngine>;
 
 /** @param where the engine, or what gives it when it is first needed */
-export function runHandle<Out>(id: string, name: string, where: RunEngine | Find): RunHandle<Out> {
+export function runHandle<Out>(first: string, name: string, where: RunEngine | Find): RunHandle<Out> {
   const find: Find = typeof where === "function" ? where : () => Promise.resolve(where);
+  let id = first; // a retry goes on as another run
   return {
     id, name,
     get url() { return typeof where === "function" ? undefined : viewerOf(where)?.link(id) },
     // A run's result is what its workflow returned, as its types say.
     result: async () => (await find()).result(id) as Promise<Out>,
     state: async (options = {}) => stateOf(await find(), id, options.at),
-    history: (options = {}) => events(find, id, options.from ?? 1, false),
-    logs: () => logs(find, id),
+    history: (options = {}) => readEvents(find, id, { from: options.from ?? 1, follow: false }),
+    logs: () => readLogs(find, id),
+    stream: (of, { from = 0, follow = true } = {}) => readStream(find, id, of, { from, follow }),
     signal: (def: { readonly signalName: string }, value?: unknown, options: { key?: string } = {}) =>
       sendSignal(def, id, value, options, find),
     query: async <R>(def: QueryDef<R>, options: { at?: number } = {}) => {
@@ -87,13 +101,22 @@ export function runHandle<Out>(id: string, name: string, where: RunEngine | Find
     },
     pause: async () => (await find()).operator.pause(id),
     resume: async () => (await find()).operator.resume(id),
-    retry: async () => forkHandle(where, (await (await find()).retry(id))),
+    retry: async () => {
+      const made = await (await find()).retry(id);
+      id = made.runId;
+      return forkHandle(where, made);
+    },
     fork: async ({ at, edit = {}, by, ...rest }) => forkHandle(where, await (await find()).fork(id, {
       ...(at !== undefined && { at }), ...inputEdit(rest), results: Object.fromEntries(Object.entries(edit)
         .map(([key, value]) => [key, encodeRecorded(value, `result of '${key}'`)])),
     }, by)),
     inject: async (key, value, { by, reason }) => {
       await (await find()).operator.inject(id, key, encodeRecorded(value, `value for '${key}'`), by, reason);
+    },
+    skip: async (key, { by, reason }) => { await (await find()).operator.inject(id, key, undefined, by, reason) },
+    export: async () => {
+      const engine = await find();
+      return JSON.stringify(recordingOf({ run: await engine.row(id), events: await engine.history(id) }));
     },
     cancel: async (options = {}) => {
       const asked = await (await find()).cancel(id, {
@@ -103,7 +126,7 @@ export function runHandle<Out>(id: string, name: string, where: RunEngine | Find
       if (!asked) throw new RepriseError("RUN_ENDED", `run ${id} has ended; it cannot be cancelled`,
         `See how: reprise runs inspect ${id}`);
     },
-    [Symbol.asyncIterator]: () => events(find, id, 1, true),
+    [Symbol.asyncIterator]: () => readEvents(find, id, { from: 1, follow: true }),
   };
 }
 
@@ -127,7 +150,8 @@ export function childHandle(frame: WorkflowFrame, id: string, name: string, key:
     cancel: async (options = {}) => { frame.execution.cancelCall(key, options.reason) },
     state: outside("state"), history: outside("history"), logs: outside("logs"), query: outside("query"),
     update: outside("update"), waits: outside("waits"), answer: outside("answer"), pause: outside("pause"),
-    resume: outside("resume"), inject: outside("inject"), retry: outside("retry"), fork: outside("fork"),
+    resume: outside("resume"), inject: outside("inject"), skip: outside("skip"), export: outside("export"),
+    stream: outside("stream"), retry: outside("retry"), fork: outside("fork"),
     [Symbol.asyncIterator]: outside("reading"),
   };
 }
@@ -147,7 +171,7 @@ async function askUpdate(engine: RunEngine, id: string, def: { readonly updateNa
 }
 
 function shownWait({ name, key, kind, description, schema, openedAt, until }: WaitView): OpenWaitInfo {
-  return { name, key, kind, description, schema: decodeValue(schema) as object | undefined, // recorded as JSON schema
+  return { name, key, kind, description, schema: (decodeValue(schema) ?? {}) as object, // recorded as JSON schema
     since: new Date(openedAt), until: until === undefined ? undefined : new Date(until) };
 }
 
@@ -161,19 +185,4 @@ async function stateOf(engine: RunEngine, id: string, at: number | undefined): P
   const fold = openFold();
   for (const event of history.slice(0, at)) fold.apply(event);
   return { state: fold.view.state, head: at };
-}
-
-async function* events(find: Find, id: string, from: number, follow: boolean): AsyncGenerator<Event> {
-  const engine = await find();
-  for (let next = from; ;) {
-    const row = await engine.row(id);
-    for (const event of await engine.history(id)) if (event.seq >= next) { yield event; next = event.seq + 1 }
-    const ended = ["completed", "failed", "cancelled", "crashed"].includes(row.state);
-    if (!follow || ended) return;
-    await new Promise((resolve) => { setTimeout(resolve, POLL_MS) });
-  }
-}
-
-async function* logs(find: Find, id: string): AsyncGenerator<{ seq: number; level: string; text: string }> {
-  for (const { seq, level, message } of await (await find()).logs(id)) yield { seq, level, text: message };
 }

@@ -20,11 +20,11 @@ export const artifact = {
 };
 
 /** A sequence of items that others read by offset, from 0, while the run goes on. */
-export interface Stream<T> { write(value: T): void }
-/** Opens a stream of this run by name. */
+export interface Stream<T> { readonly streamName: string; write(value: T): void }
+/** Opens a stream of this run by name; `handle.stream()` reads it. */
 export function stream<T>(name: string): Stream<T> {
   const write = (value: T): void => show("stream", name, value, write);
-  return { write };
+  return { streamName: name, write };
 }
 
 function show(kind: Shown["kind"], name: string, value: unknown, skip: (...args: never[]) => unknown): void {

@@ -104,6 +104,8 @@ describe("beside a program that works, the command line", () => {
     expect((await waitingFor(folder, run, "retry")).because).toMatch(/waits to retry task 'stuck' in \d+ min/);
     expect(reprise(folder, "runs", "inject", run, "task:none#0", "1", "--by", "ada", "--reason", "x")).toMatchObject(
       { status: 2, stderr: expect.stringContaining("no call with the key task:none#0 is open") });
+    expect(reprise(folder, "runs", "skip", run, "task:none#0", "--by", "ada", "--reason", "x")).toMatchObject(
+      { status: 2, stderr: expect.stringContaining("INJECT_REFUSED") });
     expect(reprise(folder, "runs", "inject", run, "task:stuck#0", '{"eur":45}', "--by", "ada", "--reason", "by phone")
       .stderr).toContain("took the value for 'task:stuck#0'");
     await program.until(/result (.*)\n/);

@@ -65,7 +65,7 @@ describe("retry", () => {
     await expect(again.result()).rejects.toMatchObject({ state: "failed",
       message: expect.stringContaining("no hotel") });
     expect(ran).toEqual(["a", "undo flight", "undo flight"]);
-    await expect(run.result(), "the parked one is ended").rejects.toMatchObject({ state: "cancelled" });
+    await expect(engine.get(run.id).result(), "the parked one is ended").rejects.toMatchObject({ state: "cancelled" });
   });
 });
 

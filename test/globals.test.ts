@@ -10,7 +10,8 @@ import { rehearse } from "../engine/index.ts";
 import { kernel, type OpenTurn } from "../engine/replay/kernel.ts";
 import { seededRandom } from "../engine/replay/random.ts";
 import { enqueueTurn } from "../engine/replay/turns.ts";
-import { openEngine, RepriseError, RunError, sleep, task, workflow, type Engine, type Event } from "../sdk/index.ts";
+import { openEngine, RepriseError, RunError, sleep, task, workflow, type Engine } from "../sdk/index.ts";
+import { recordingFrom } from "../sdk/recording.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 
 let engine: Engine;
@@ -25,8 +26,7 @@ async function twice(fn: () => Promise<unknown>): Promise<unknown> {
   const run = workflow(`globals-${names++}`, fn);
   const handle = await engine.start(run);
   const result = await handle.result();
-  const events: Event[] = [];
-  for await (const event of handle.history()) events.push(event);
+  const { events } = recordingFrom(await handle.export(), "the export");
   const spec = workflowSpec(run.workflowName);
   if (spec === undefined) throw new Error("the workflow is not defined");
   expect((await rehearse(handle.id, spec, events)).diff).toBeUndefined();

@@ -2,9 +2,10 @@
 import { expect } from "vitest";
 import { rehearse } from "../engine/index.ts";
 import type { Event } from "../sdk/index.ts";
+import { recordingFrom } from "../sdk/recording.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 
-interface Handle { readonly id: string; history(): AsyncIterable<Event> }
+interface Handle { readonly id: string; history(): AsyncIterable<Event>; export(): Promise<string> }
 
 /** Every event that is recorded by now. */
 export async function history(handle: Pick<Handle, "history">): Promise<Event[]> {
@@ -20,11 +21,10 @@ export async function until(handle: Pick<Handle, "history">, type: Event["type"]
 }
 /** Replays the run's history with the code that is loaded: it must decide the same. */
 export async function replayed(handle: Handle): Promise<Event[]> {
-  const events = await history(handle), started = events[0];
-  const spec = started?.type === "RunStarted" ? workflowSpec(started.workflow) : undefined;
+  const { run, events } = recordingFrom(await handle.export(), "the export"), spec = workflowSpec(run.workflow);
   if (spec === undefined) throw new Error("the workflow is not defined");
   expect((await rehearse(handle.id, spec, events)).diff).toBeUndefined();
-  return events;
+  return history(handle);
 }
 /** Its result, once its history has been replayed. */
 export async function ended<Out>(handle: Handle & { result(): Promise<Out> }): Promise<Out> {

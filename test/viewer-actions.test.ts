@@ -151,6 +151,15 @@ describe("a run that waits", () => {
     await act(`/runs/${run.id}/answer`, { name: "approve", value: { amount: 1 } });
     expect(await run.result()).toMatchObject({ to: "Oslo" });
   });
+  test("has an open call skipped by a person, who says why", async () => {
+    const run = await asks.start(), why = { by: "ada", reason: "nobody sends it" };
+    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    expect(await ask(`/runs/${run.id}/skip`, { key: "wait:go#0", value: 1, ...why })).toMatchObject({ status: 400 });
+    expect(await act(`/runs/${run.id}/skip`, { key: "wait:go#0", ...why })).toEqual({ ok: true, pending: false });
+    const skipped = (await engine.history(run.id)).find(({ type }) => type === "ResultInjected");
+    expect(skipped).toMatchObject({ key: "wait:go#0", who: "ada", reason: why.reason });
+    expect(skipped).not.toHaveProperty("value");
+  });
 
   test("is paused and resumed", async () => {
     const run = await asks.start();

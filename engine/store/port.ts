@@ -10,9 +10,9 @@
 import { RepriseError } from "../core/errors.ts";
 import type { Execute, OpenTransaction } from "../core/transaction.ts";
 
+export type TerminalState = "completed" | "failed" | "cancelled" | "crashed";
 export type RunState =
-  | "scheduled" | "pending" | "running" | "waiting" | "paused" | "cancelling" | "parked"
-  | "completed" | "failed" | "cancelled" | "crashed";
+  | "scheduled" | "pending" | "running" | "waiting" | "paused" | "cancelling" | "parked" | TerminalState;
 export const TERMINAL_STATES: readonly RunState[] = ["completed", "failed", "cancelled", "crashed"];
 
 /** One append of one run: `count` events from `firstSeq` on, as the text of a JSON array. */

@@ -96,6 +96,6 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
   RunForked: (event) => [by(event.who), event.why === "retry" ? " retried" : " forked", " run ", shortId(event.from),
     " after its ", said(`event ${event.seqs}`, { seq: event.seqs }), event.edited === undefined ? "."
       : `, with other results of ${event.edited.join(", ")}.`],
-  ResultInjected: (event, { history }) => [by(event.who), " settled ",
+  ResultInjected: (event, { history }) => [by(event.who), event.value === undefined ? " skipped " : " settled ",
     callName(history.call(event.key), event.key), ...carrying(event.value), reason(event.reason)],
 };

@@ -75,6 +75,9 @@ function talking(parts: RouteParts): readonly Route[] {
     act("inject", "Settle an open call with a value of your own; `pending`: no worker has read it yet",
       bodies.injectBody, async (runId, { key, value, by, reason }) =>
         ({ pending: await actions.inject(runId, key, value, { by, reason }) === "pending" })),
+    act("skip", "Settle an open call without a value; `pending`: no worker has read it yet", bodies.skipBody,
+      async (runId, { key, by, reason }) =>
+        ({ pending: await actions.inject(runId, key, undefined, { by, reason }) === "pending" })),
   ];
 }
 

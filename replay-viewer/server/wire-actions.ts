@@ -26,6 +26,7 @@ export const updateBody = z.strictObject({ name: short, value, key: short.option
   wait: z.enum(["accepted", "completed"]).describe("until when to wait; default completed").optional() });
 export type UpdateBody = z.output<typeof updateBody>;
 export const injectBody = z.strictObject({ key, value, by: short, reason });
+export const skipBody = injectBody.omit({ value: true });
 export const startBody = z.strictObject({ workflow: short, input: value, name: short.exactOptional(),
   id: short.describe("an id of your own: the idempotency key").exactOptional(),
   ifExists: z.enum(["attach", "fail", "replace"]).exactOptional(), tags: z.array(short).max(50).exactOptional() });

@@ -19,7 +19,8 @@ function detail(event: Event): string {
     case "WaitOpened": return event.taken === undefined ? "" : `  taken from event ${event.taken}`;
     case "WaitClosed": return event.met ? "  it holds" : "";
     case "WaitAnswered": return `${short(event.value)}${event.who === undefined ? "" : `  from ${event.who}`}`;
-    case "ResultInjected": return `${short(event.value)}  by ${event.who}: ${event.reason}`;
+    case "ResultInjected":
+      return `${event.value === undefined ? "  skipped" : short(event.value)}  by ${event.who}: ${event.reason}`;
     case "ChildStarted": return `  ${event.childId}`;
     case "SignalSent": return `  to ${event.to}${short(event.value)}`;
     case "UpdateCompleted": return short(event.result);

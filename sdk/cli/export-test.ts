@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, relative, resolve, sep } from "node:path";
 import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
 import { packageRoot } from "../config.ts";
+import { recordingOf } from "../recording.ts";
 import { say } from "./output.ts";
 
 /** Writes the test and, beside it, the history that it replays. @throws USAGE */
@@ -17,7 +18,7 @@ export function exportTest(run: RunRow, events: readonly Event[], target: string
     "Only runs of workflows in files can be tested so.");
   const history = path.replace(/\.(test|spec)\.[cm]?[jt]s$/, ".run.json");
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(history, `${JSON.stringify({ format: "reprise/history/1", run, events }, undefined, 1)}\n`);
+  writeFileSync(history, `${JSON.stringify(recordingOf({ run, events }), undefined, 1)}\n`);
   writeFileSync(path, testText(run, specifier(path, resolve(packageRoot(), run.file)), basename(history)));
   say(`Wrote ${target} and ${relative(process.cwd(), history)}. The second holds the run's values as they were, ` +
     "secrets too.\nRun it: npx vitest run " + target);

@@ -6,11 +6,11 @@ import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
 import type { Locals, LogPoint, ReplayedRun, RunDebugger, Watched } from "../debug/host.ts";
 import { inLine } from "../debug/seen.ts";
 import { filesOfRun } from "./debug-offer.ts";
-import { readExport } from "./exported.ts";
 import { frameLines } from "./frames.ts";
 import { findRun, withEngine } from "./open.ts";
 import { dim, out, outJson, say, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
+import { recordingAt } from "../recording.ts";
 
 /** What `reprise replay` takes for debugging. */
 export interface DebugOptions extends Style {
@@ -42,7 +42,7 @@ function logPoint(text: string, before: readonly LogPoint[] = []): readonly LogP
 
 /** Replays a run under a debugger and prints what was asked for. */
 export async function debugRun(wanted: string, files: readonly string[], options: DebugOptions): Promise<void> {
-  const { run, events } = existsSync(wanted) ? readExport(wanted) : await stored(wanted);
+  const { run, events } = existsSync(wanted) ? recordingAt(wanted) : await stored(wanted);
   const replayed: ReplayedRun = { runId: run.runId, workflow: run.workflow, codeVersion: run.codeVersion, events,
     files: filesOfRun(run, files) };
   const at = options.at ?? events.length;

@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { rehearse, RepriseError, type Event, type RunEngine } from "../../engine/index.ts";
-import { readExport } from "./exported.ts";
 import { asksDebugger, debugOptions, debugRun, type DebugOptions } from "./locals.ts";
 import { codeOf, findRun, hasEnded, loadFile, withEngine } from "./open.ts";
 import { out, outJson, say, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
+import { recordingAt } from "../recording.ts";
 
 /** `reprise replay` and `reprise check`. */
 export function addReplay(program: Command): void {
@@ -52,7 +52,7 @@ interface Recorded {
 }
 
 async function fromFile(path: string, files: readonly string[]): Promise<Recorded> {
-  const { run, events } = readExport(path);
+  const { run, events } = recordingAt(path);
   return { runId: run.runId, name: run.name, workflow: await codeOf(run, files), events };
 }
 

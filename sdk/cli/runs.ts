@@ -5,6 +5,7 @@ import { formatMs, openFold, RepriseError, type RunEngine, type RunRow,
 import { timeline } from "./timeline.ts";
 import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
 import { recordRun } from "../../replay-viewer/server/record.ts";
+import { recordingOf } from "../recording.ts";
 import { exportTest } from "./export-test.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
@@ -55,7 +56,7 @@ export function addRuns(program: Command): void {
         const row = await findRun(engine, wanted);
         if (test !== undefined) exportTest(row, await engine.history(row.runId), test);
         else if (html) out(await recordRun(engine, row.runId));
-        else outJson({ format: "reprise/history/1", run: row, events: await engine.history(row.runId) });
+        else outJson(recordingOf({ run: row, events: await engine.history(row.runId) }));
       });
     });
 }

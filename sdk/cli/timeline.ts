@@ -42,7 +42,9 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
     case "ChildCompleted": end("completed", line?.note); return;
     case "ChildFailed": end("failed", event.error.message); return;
     case "ChildCancelled": case "ChildCancelRequested": end("cancelled", line?.note); return;
-    case "ResultInjected": end("injected", `by ${event.who}: ${event.reason}`); return;
+    case "ResultInjected":
+      end(event.value === undefined ? "skipped" : "injected", `by ${event.who}: ${event.reason}`);
+      return;
     case "SignalSent": lines.set(event.key, { ...call(`signal ${event.name}`, event.at, "sent", `to ${event.to}`),
       to: event.at }); return;
     case "UpdateReceived": lines.set(`update:${event.id}`, call(`update ${event.name}`, event.at, "handling")); return;

@@ -16,9 +16,12 @@ export function addWhy(program: Command): void {
     .action(async (wanted: string, style: Style) => {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
-        const working = (await engine.store.workers()).some(({ alive }) => alive);
+        const workers = await engine.store.workers(), working = workers.some(({ alive }) => alive);
+        const called = workers.find(({ worker }) => worker === row.owner)?.info["name"];
+        const owner = called === undefined ? row.owner : `'${called}' (${row.owner})`;
         const turns = row.slotKey === null || row.slotHeld ? undefined : await engine.store.turns(row.slotKey);
-        const { because, next, waits } = why(row, await engine.history(row.runId), originals.now(), working, turns);
+        const { because, next, waits } = why({ ...row, owner }, await engine.history(row.runId), originals.now(),
+          working, turns);
         if (style.json) { outJson({ run: row.runId, because, next: next[0], commands: next, waits }); return }
         out(because);
         for (const [i, command] of next.entries()) out(`  ${i === 0 ? "next" : "  or"}: ${command}`);

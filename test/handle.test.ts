@@ -1,0 +1,106 @@
+/** A run by its handle: what it reads of the run, and a person's hand on it. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  openEngine, RunError, signal, sleep, stream, task, waitFor, workflow, z, type Engine,
+} from "../sdk/index.ts";
+import { replay } from "../sdk/testing.ts";
+import { history, until } from "./histories.ts";
+
+let engine: Engine;
+beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
+  engine = await openEngine({ database: "memory:", name: "ada's desk" }) });
+afterEach(async () => { await engine.close({ drain: 0 }) });
+
+const lines = stream<{ readonly line: number }>("lines");
+const go = signal("go");
+const say = task("say", async (line: number) => { lines.write({ line }); return line });
+const poem = workflow("handle-poem", async () => {
+  lines.write({ line: 1 });
+  await say(2);
+  stream<string>("other").write("not of this stream");
+  await go.wait();
+  lines.write({ line: 3 });
+});
+const stuck = task("stuck", async (): Promise<number> => { await sleep("1h"); return 1 });
+const listed = async <T>(items: AsyncIterable<T>): Promise<readonly T[]> => {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+};
+
+describe("a stream", () => {
+  test("is followed to the end of its run, each item once and in order, from workflow and task", async () => {
+    const run = await poem.start(), followed = listed(run.stream(lines));
+    await until(run, "Reported");
+    expect((await listed(run.stream(lines, { follow: false }))).map(({ value }) => value.line)).toEqual([1, 2]);
+    await run.signal(go);
+    const items = await followed, events = await history(run);
+    expect(items.map(({ offset, value }) => [offset, value.line])).toEqual([[0, 1], [1, 2], [2, 3]]);
+    for (const { seq, at } of items) expect(events[seq - 1]?.at).toEqual(at);
+  });
+  test("is read from an offset on, by name too; one that nobody wrote is empty", async () => {
+    const run = await poem.start();
+    await run.signal(go);
+    await run.result();
+    expect((await listed(run.stream<{ line: number }>("lines", { from: 2 }))).map(({ offset, value }) =>
+      [offset, value])).toEqual([[2, { line: 3 }]]);
+    expect(await listed(run.stream("lines", { from: 3 }))).toEqual([]);
+    expect(await listed(run.stream("none"))).toEqual([]);
+    await expect(listed(run.stream(lines, { from: -1 }))).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
+});
+
+describe("a handle", () => {
+  test("gives events with their instants as dates", async () => {
+    const before = Date.now(), run = await workflow("handle-dates", async () => say(1)).start();
+    await run.result();
+    const events = await history(run), times = events.map(({ at }) => at.getTime());
+    expect(times[0]).toBeGreaterThanOrEqual(before);
+    expect([...times].sort((a, b) => a - b)).toEqual(times);
+  });
+  test("exports what replay() takes", async () => {
+    const run = await poem.start();
+    await run.signal(go);
+    await run.result();
+    const text = await run.export();
+    expect(JSON.parse(text)).toMatchObject({ format: "reprise/history/1", run: { runId: run.id } });
+    expect(await replay(text)).toEqual({ ok: true, diff: undefined });
+    for (const [recorded, now] of [['"task:say#0"', '"task:sing#0"'],
+      ['"show:stream:lines#1"', '"show:stream:lines#9"'],
+      ['"type":"RunCompleted"', '"type":"RunCompleted","result":{"p":1}']] as const) {
+      expect(text).toContain(recorded);
+      expect((await replay(text.replaceAll(recorded, now))).ok, now).toBe(false);
+    }
+  });
+  test("tells waits with their schema, also where nothing is said of it", async () => {
+    const run = await workflow("handle-waits", () =>
+      Promise.all([go.wait(), waitFor(z.object({ ok: z.boolean() }), { name: "form" })])).start();
+    await until(run, "WaitOpened", 2);
+    expect((await run.waits()).map(({ name, schema }) => [name, Object.keys(schema).includes("properties")]))
+      .toEqual([["go", false], ["form", true]]);
+  });
+  test("skips an open call: it gives undefined, and its history says who wanted that and why", async () => {
+    const run = await workflow("handle-skip", async () => [await stuck(), await sleep("1h"), await say(7)]).start();
+    await until(run, "AttemptStarted");
+    await run.skip("task:stuck#0", { by: "ada", reason: "not needed" });
+    await until(run, "TimerStarted");
+    await run.skip("timer:sleep#0", { by: "ada", reason: "in a hurry" });
+    expect(await run.result()).toEqual([undefined, undefined, 7]);
+    const skips = (await history(run)).filter((event) => event.type === "ResultInjected");
+    expect(skips).toMatchObject([{ key: "task:stuck#0", who: "ada", reason: "not needed" }, { reason: "in a hurry" }]);
+    for (const skip of skips) expect(skip).not.toHaveProperty("value");
+    await expect(run.skip("task:stuck#0", { by: "ada", reason: "again" })).rejects.toMatchObject({ code: "RUN_ENDED" });
+    expect(await replay(await run.export())).toMatchObject({ ok: true });
+  });
+  test("goes on with the run that its retry made", async () => {
+    let broken = true;
+    const mend = task("mend", async () => { if (broken) throw new Error("broken"); return "mended" });
+    const run = await workflow("handle-retry", () => mend()).start();
+    await expect(run.result()).rejects.toBeInstanceOf(RunError);
+    broken = false;
+    const again = await run.retry();
+    expect([await run.result(), await again.result()]).toEqual(["mended", "mended"]);
+    expect(await run.state()).toMatchObject({ state: "completed" });
+    expect((await engine.get(run.id).state()).state, "the run of its first id").toBe("failed");
+  });
+});
