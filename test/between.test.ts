@@ -1,10 +1,11 @@
 /** What happens between an event's becoming durable and its turn, and between letters that come together. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openRunEngine, openStore, originals, rehearse, type RunEngine, type Store } from "../engine/index.ts";
+import { openRunEngine, openStore, rehearse, type RunEngine, type Store } from "../engine/index.ts";
 import { condition, continueWith, shield, signal, sleep, task, taskContext, update, workflow, z,
   type Event, type Inputs, type Workflow } from "../sdk/index.ts";
 import { runHandle, type RunHandle } from "../sdk/handle.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { compute, withDelay } from "./slowly.ts";
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) });
@@ -22,24 +23,6 @@ async function begin(defined: Workflow<Inputs, unknown> | (() => Promise<unknown
   if (spec === undefined) throw new Error("not defined");
   const { runId, name } = await engine.start({ workflow: spec, input: undefined });
   return runHandle(runId, name, engine);
-}
-/** A store whose answers come late. */
-function withDelay(base: Store, msOf: (verb: string, args: readonly unknown[]) => number): Store {
-  return new Proxy(base, { get: (target, name) => {
-    const value: unknown = Reflect.get(target, name, target);
-    if (typeof value !== "function" || name === "guardLease") return value;
-    return async (...args: readonly unknown[]): Promise<unknown> => {
-      const answer = await (value as (...all: readonly unknown[]) => Promise<unknown>).apply(target, [...args]);
-      const ms = msOf(String(name), args);
-      if (ms > 0) await pause(ms);
-      return answer;
-    };
-  } });
-}
-/** Computes for so long that the burst of turns ends; a turn's own clock stands still meanwhile. */
-function compute(ms: number): void {
-  const end = originals.performanceNow() + ms;
-  while (originals.performanceNow() < end);
 }
 const history = (run: { readonly id: string }): Promise<readonly Event[]> => engine.history(run.id);
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
@@ -172,13 +155,13 @@ describe("letters that come together", () => {
   });
   test("a resume lets everything else go on at once, though an attempt of before the pause has not ended", async () => {
     const tried: number[] = [];
-    const shaky = task("together-shaky", { retries: 3, retryDelay: 15 }, async () => {
+    const shaky = task("together-shaky", { retries: 3, retryDelay: 300 }, async () => {
       tried.push(taskContext().attempt);
       if (tried.length < 2) throw new Error("not yet");
     });
     const run = await begin(async () => {
       const held = long("held");
-      await Promise.all([shaky(), sleep(30)]);
+      await Promise.all([shaky(), sleep(300)]);
       await slow();
       free();
       return held;
@@ -186,12 +169,14 @@ describe("letters that come together", () => {
     await has(run, "RetryScheduled");
     await run.pause();
     await has(run, "RunPaused");
-    await pause(60); // the retry and the timer are overdue
-    expect([tried, (await history(run)).some(({ type }) => type === "TimerFired")]).toEqual([[1], false]);
+    await pause(400); // the retry and the timer are overdue
     await run.resume();
     expect(await run.result()).toBe("held");
     expect(tried).toEqual([1, 2]);
-    expect((await history(run)).some(({ type }) => type === "RunReleased")).toBe(false);
+    const events = (await history(run)).map(({ type }) => type);
+    const at = (type: Event["type"]): number => events.indexOf(type);
+    expect(events).not.toContain("RunReleased");
+    expect(events.slice(at("RunPaused") + 1, at("RunUnpaused"))).toEqual([]);
     await replays(run.id);
   });
   test("an engine that closes meanwhile gives the run back as paused, and its attempt is made again", async () => {
@@ -300,6 +285,53 @@ describe("a run that goes on as another", () => {
     await parent.cancel();
     await expect(parent.result()).rejects.toMatchObject({ state: "cancelled" });
     await expect(engine.result(next)).rejects.toMatchObject({ state: "cancelled" });
+  });
+});
+
+describe("letters that came before a run failed, and that it had not read,", () => {
+  const go = signal("tried-again-go", z.string());
+  const setTo = update<z.ZodString, string>("tried-again-set", z.string());
+  let tries = 0, fail = (): void => undefined;
+  const shaky = task("tried-again", async () => {
+    if (++tries > 1) return;
+    await new Promise<void>((resolve) => { fail = resolve });
+    throw new Error("again");
+  });
+  const flow = workflow("tried-again", { retries: 1 }, async () => {
+    let set = "";
+    setTo.handle((text) => { set = text; return `set ${text}` });
+    const first = await go.wait();
+    const failed = shaky();
+    compute(3);
+    await failed;
+    return [first, await go.wait(), set, await go.wait({ timeout: 50, else: "no more" })];
+  }) as unknown as Workflow<Inputs, unknown>;
+  beforeEach(() => { tries = 0 });
+
+  test("are the next try's, once, where they were on their way to the code", async () => {
+    const run = await begin(flow);
+    await has(run, "WaitOpened");
+    await run.signal(go, "one");
+    await has(run, "AttemptStarted");
+    fail();
+    await new Promise((resolve) => { setImmediate(resolve) });
+    const reply = run.update(setTo, "blue");
+    await run.signal(go, "two");
+    expect([await run.result(), await reply]).toEqual([["one", "two", "blue", "no more"], "set blue"]);
+  });
+  test("and where nobody had looked at them", async () => {
+    await engine.close(0);
+    let slow = false;
+    engine = await engineOn(withDelay(store, (verb) => verb === "mail" && slow ? 100 : 0));
+    const run = await begin(flow);
+    await has(run, "WaitOpened");
+    await run.signal(go, "one");
+    await has(run, "AttemptStarted");
+    slow = true;
+    const asked = [run.update(setTo, "blue"), run.signal(go, "two")] as const;
+    await asked[1];
+    fail();
+    expect([await run.result(), await asked[0]]).toEqual([["one", "two", "blue", "no more"], "set blue"]);
   });
 });
 

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openRunEngine, type RunEngine, type Store, type WorkflowSpec } from "../engine/index.ts";
 import { openMemoryStore } from "../engine/store/memory.ts";
-import { openEngine, shield, signal, sleep, task, workflow, type Engine, type Event,
+import { openEngine, shield, signal, sleep, task, workflow, z, type Engine, type Event,
   type RunHandle } from "../sdk/index.ts";
-import { history } from "./histories.ts";
+import { history, until } from "./histories.ts";
 
 let engine: Engine;
 beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
@@ -64,6 +64,67 @@ describe("retries of a run", () => {
     const child = workflow("tries-child", { retries: 5 }, async () => shaky());
     const parent = workflow("tries-parent", async () => child());
     expect(await (await engine.start(parent)).result()).toBe(3);
+  });
+});
+
+describe("between two tries", () => {
+  const go = signal("between-tries-go", z.string());
+  const down = task("between-tries-down", async () => { throw new Error("down") });
+  const waiting = workflow("between-tries-waiting", { retries: 3, retryDelay: "1h" }, async () => down());
+  /** The run of the try after the one that failed. */
+  async function nextTry(of: Pick<RunHandle<unknown>, "history">): Promise<RunHandle<unknown>> {
+    await until(of, "RunFailed");
+    const end = (await history(of)).at(-1);
+    return engine.get(end?.type === "RunFailed" ? end.retriedAs ?? "" : "");
+  }
+  async function cancelled(run: RunHandle<unknown>, attempts: number): Promise<void> {
+    await expect(run.result()).rejects.toMatchObject({ state: "cancelled" });
+    const events = await history(run);
+    expect(events.filter(({ type }) => type === "AttemptStarted")).toHaveLength(attempts);
+    expect(events.at(-1)).toMatchObject({ type: "RunCancelled" });
+  }
+
+  test("a parent's cancellation reaches the child's next try, which begins nothing", async () => {
+    const parent = await engine.start(workflow("between-tries-parent", async () => waiting()));
+    await until(parent, "ChildStarted");
+    const started = (await history(parent)).find((event) => event.type === "ChildStarted");
+    const next = await nextTry(engine.get(started?.type === "ChildStarted" ? started.childId : ""));
+    await parent.cancel({ reason: "enough" });
+    await cancelled(parent, 0);
+    await cancelled(next, 1); // shared with the first try
+  });
+  test("so does that of whoever started the run", async () => {
+    const run = await engine.start(waiting), next = await nextTry(run);
+    await run.cancel();
+    await cancelled(next, 1);
+    await expect(run.result()).rejects.toMatchObject({ state: "cancelled" });
+  });
+  test("a signal waits for the next try, and does not hasten it", async () => {
+    let tries = 0;
+    const shaky = task("between-tries-shaky", async () => { if (++tries < 2) throw new Error("again") });
+    const flow = workflow("between-tries-flow", { retries: 1, retryDelay: 300 }, async () => {
+      await shaky();
+      return go.wait();
+    });
+    const run = await engine.start(flow), next = await nextTry(run);
+    await run.signal(go, "said between");
+    expect(await run.result()).toBe("said between");
+    const failed = (await history(run)).at(-1);
+    const claimed = (await history(next)).findLast(({ type }) => type === "RunClaimed");
+    expect((claimed?.at ?? 0) - (failed?.at ?? 0)).toBeGreaterThanOrEqual(300);
+  });
+  test("a run that was cancelled, or whose time is over, is not tried again", async () => {
+    const rude = workflow("between-tries-rude", { retries: 9 }, async () => {
+      await sleep("1h").catch(() => { throw new Error("I will not be told") });
+    });
+    const run = await engine.start(rude);
+    await until(run, "TimerStarted");
+    await run.cancel();
+    await expect(run.result()).rejects.toThrow("I will not be told");
+    const late = await engine.start(workflow("between-tries-late", { retries: 9, deadline: 20 },
+      async () => sleep("1h")));
+    await expect(late.result()).rejects.toMatchObject({ cause: expect.objectContaining({ code: "TIMED_OUT" }) });
+    for (const one of [run, late]) expect((await history(one)).at(-1)).not.toHaveProperty("retriedAs");
   });
 });
 

@@ -52,6 +52,15 @@ export function sending(given: () => { store: Store; worker: string; hired: () =
     expect(await store.mail(second, 0)).toEqual([]);
   });
 
+  test("mail to a run that is tried again goes to the next try", async () => {
+    const { store, worker, created } = given();
+    const [a, first, next] = [await created(mine(worker)), await created(mine(worker)), await created(mine(worker))];
+    await store.append([row(first, 3, 1, { events: JSON.stringify([{ type: "RunFailed", at: 2, retriedAs: next }]) })],
+      [{ runId: first, state: "failed", release: true }], []);
+    await store.append([row(a, 3, 1)], [], [letter(a, first, "stop", { kind: "cancel", control: true })]);
+    expect((await store.mail(next, 0)).map(({ dedupe, kind }) => [dedupe, kind])).toEqual([["stop", "cancel"]]);
+  });
+
   test("a run is made with its append: free for a claim, or its worker's from its first row on", async () => {
     const { store, worker, hired, created } = given();
     const a = await created(mine(worker)), pool = randomUUID();
@@ -112,6 +121,18 @@ export function sending(given: () => { store: Store; worker: string; hired: () =
       [[1, "kept", '"kept"'], [2, "one", '"one"'], [3, "two", '"two"']]);
     expect(await store.post({ runId: next.runId, dedupe: "two", kind: "signal", payload: null })).toBe("duplicate");
     expect(await store.post({ runId: from, dedupe: "two", kind: "signal", payload: null })).toBe("duplicate");
+  });
+
+  test("mail that moves on hastens a run that is due later only where it is control mail", async () => {
+    const { store, worker, created } = given();
+    const readyAt = Date.now() + HOUR;
+    for (const [kind, hastened] of [["signal", false], ["cancel", true]] as const) {
+      const from = await created(mine(worker)), next = newRun({ readyAt });
+      await store.post({ runId: from, dedupe: "unread", kind, payload: null, control: hastened });
+      await store.append([row(from, 3, 1)], [{ runId: from, state: "failed", release: true }],
+        [{ from, create: next }, { from, moveTo: next.runId }]);
+      expect((await store.run(next.runId))?.readyAt === readyAt, kind).toBe(!hastened);
+    }
   });
 
   test("many senders at once to one run: each letter has a place of its own", async () => {

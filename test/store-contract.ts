@@ -220,6 +220,15 @@ function mailing(given: () => { store: Store; worker: string; created: (run: New
     await store.post({ runId, dedupe: "b", kind: "cancel", payload: null, control: true });
     expect((await store.run(runId))?.readyAt).not.toBeNull();
   });
+
+  test("hastens a run that is due later by control mail only", async () => {
+    const { store, created } = given();
+    const readyAt = Date.now() + HOUR, runId = await created(newRun({ readyAt }));
+    await store.post({ runId, dedupe: "a", kind: "signal", payload: null });
+    expect((await store.run(runId))?.readyAt).toBe(readyAt);
+    await store.post({ runId, dedupe: "b", kind: "cancel", payload: null, control: true });
+    expect((await store.run(runId))?.readyAt).toBeLessThan(readyAt);
+  });
 }
 
 function keeping(given: () => { store: Store; worker: string; created: (run: NewRun) => Promise<string> }): void {

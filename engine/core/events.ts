@@ -310,6 +310,10 @@ export function classOf(type: string): EventClass | undefined {
 }
 export function isDelivery(event: Event): event is Delivery { return CLASSES[event.type] === "delivery" }
 export function isDecision(event: Event): event is Decision { return CLASSES[event.type] === "decision" }
+/** The run that goes on where this event ends one: the next link of its chain, or the next try. */
+export function goesOnAs(end: Event | undefined): string | undefined {
+  return end?.type === "RunContinued" ? end.nextId : end?.type === "RunFailed" ? end.retriedAs : undefined;
+}
 /** The four events that end a run; nothing follows them. */
 export function isTerminal(event: { readonly type: string }): event is Terminal {
   return event.type === "RunCompleted" || event.type === "RunFailed" || event.type === "RunCancelled"

@@ -178,7 +178,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   get #asSender(): Sender {
     return (this.#sender ??= { run: this.run, started: this.#origin, host: this.#host,
       open: () => this.#execution.open.values(), retryFrom: () => this.#execution.retryFrom, slot: this.#slot,
-      unread: () => [...this.#execution.messages.unread, ...this.#onTheirWay ?? []] });
+      unread: () => [...this.#execution.messages.unread, ...this.#onTheirWay ?? []],
+      ahead: () => this.#onTheirWay ?? [], stopped: () => this.#execution.abort.aborted });
   }
 
   /** There is mail up to `mailHead`: fetch it and hand it to the code. */

@@ -149,9 +149,9 @@ export class RunEngine {
   /** Asks a run to stop; true = asked, false = it had ended. What nobody runs is ended without its code.
    *  @throws RUN_NOT_FOUND */
   async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }): Promise<boolean> {
-    if (!await this.operator.cancel(runId, options)) return false;
-    await this.#worker.endCold(runId);
-    return true;
+    const asked = await this.operator.cancel(runId, options);
+    if (asked !== undefined) await this.#worker.endCold(asked);
+    return asked !== undefined;
   }
 
   /** Waits for the end of a run, wherever it runs. @throws RunError; the RepriseError that parked it */

@@ -1,7 +1,7 @@
 /** Operating runs from outside: letters that they turn into events, and questions that a replay answers. */
 import { timingSafeEqual } from "node:crypto";
 import { RepriseError } from "../core/errors.ts";
-import type { Event, Payload } from "../core/events.ts";
+import { goesOnAs, type Event, type Payload } from "../core/events.ts";
 import { foldAll } from "../core/fold.ts";
 import type { WorkflowSpec } from "../core/policy.ts";
 import type { WaitView } from "../core/view.ts";
@@ -42,9 +42,11 @@ export class Operator {
   readonly #parts: OperatorParts;
   constructor(parts: OperatorParts) { this.#parts = parts }
 
-  /** Asks a run to stop; true = asked, false = it had ended. @throws RUN_NOT_FOUND */
-  async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }): Promise<boolean> {
-    return await this.#post(runId, { kind: "cancel", body: options, control: true }) !== undefined;
+  /** Asks a run to stop: the id of the one that was asked, which may be a later link or try; undefined: it had ended.
+   *  @throws RUN_NOT_FOUND */
+  async cancel(runId: string, options: { readonly reason?: string; readonly graceMs?: number }):
+    Promise<string | undefined> {
+    return (await this.#post(runId, { kind: "cancel", body: options, control: true }))?.runId;
   }
 
   /** Sends a signal, exactly once per `key`. @throws RUN_NOT_FOUND, RUN_ENDED */
@@ -122,7 +124,7 @@ export class Operator {
     return execution.messages.query(name);
   }
 
-  /** The run with which the chain of this one ends so far: itself, where it has not continued. */
+  /** The run with which the chain of this one ends so far, tries included: itself, where it has not gone on. */
   async lastLink(runId: string): Promise<string> {
     let last = runId;
     for (let next = await this.#nextLink(last); next !== undefined; next = await this.#nextLink(last)) last = next;
@@ -130,13 +132,13 @@ export class Operator {
   }
   async #nextLink(runId: string): Promise<string | undefined> {
     const { store } = this.#parts, row = await this.#ask(() => store.run(runId));
-    if (row?.state !== "completed") return undefined;
+    if (row?.state !== "completed" && row?.state !== "failed") return undefined;
     const tail = (await this.#ask(() => store.read(runId, row.asOf))).at(-1);
-    const end = tail && decodeEvents(tail.firstSeq, tail.events).at(-1);
-    return end?.type === "RunContinued" ? end.nextId : undefined;
+    return goesOnAs(tail && decodeEvents(tail.firstSeq, tail.events).at(-1));
   }
 
-  /** Posts a letter, to the last link of the chain if the run has continued. undefined: it has ended. */
+  /** Posts a letter, to the last link of the chain if the run has continued, to the next try if there is one.
+   *  undefined: it has ended. */
   async #post(runId: string, letter: Letter): Promise<Posted | undefined> {
     const dedupe = `${letter.kind}/${letter.dedupe ?? this.#parts.ids.uuid()}`;
     const answer = await this.#ask(() => this.#parts.store.post({ runId, kind: letter.kind, dedupe,
@@ -162,14 +164,17 @@ export class Operator {
     const { store } = this.#parts;
     const n = (await this.#ask(() => store.mail(runId, 0))).find((mail) => mail.dedupe === dedupe)?.n;
     if (n === undefined) return undefined;
-    return this.#poll(runId, async (row) => row.mailRead < n ? undefined
+    const fate = await this.#poll(runId, async (row) => row.mailRead < n ? undefined
       : (await this.#history(runId)).findLast((event) => "n" in event && event.n === n));
+    const next = fate === undefined ? await this.#nextLink(runId) : undefined; // not read, it went along
+    return next === undefined ? fate : this.#fate({ runId: next, dedupe });
   }
 
   async #reply(runId: string, name: string, id: string): Promise<unknown> {
     const reply = await this.#poll(runId, async () => (await this.#history(runId)).findLast((event) =>
-      (event.type === "UpdateCompleted" && event.id === id) || event.type === "RunContinued"));
-    if (reply?.type === "RunContinued") return this.#reply(reply.nextId, name, id); // it went along
+      (event.type === "UpdateCompleted" && event.id === id) || goesOnAs(event) !== undefined));
+    const next = goesOnAs(reply);
+    if (next !== undefined) return this.#reply(next, name, id); // it went along
     if (reply?.type !== "UpdateCompleted") throw pending(runId, name);
     if (reply.error !== undefined) throw fromErrorRecord(reply.error);
     return decodeValue(reply.result);

@@ -18,6 +18,10 @@ export interface Sender {
   readonly host: DriverHost;
   /** Letters that came and that the code has not read: they go along when the run continues as another. */
   readonly unread: () => readonly Unread[];
+  /** Those of them that the code has not been given, either. */
+  readonly ahead: () => readonly Unread[];
+  /** Was it cancelled, or is its time over? */
+  readonly stopped: () => boolean;
   readonly open: () => Iterable<Open>;
   /** Up to where a further try shares the history. */
   readonly retryFrom: () => number;
@@ -51,7 +55,7 @@ export function sentWith(decision: Draft, sender: Sender): Sending | undefined {
     case "RunContinued": return nextLink(decision, sender);
     case "RunCompleted": case "RunFailed": case "RunCancelled": {
       const again = decision.type === "RunFailed" && decision.retriedAs !== undefined
-        ? [retryOf(decision.retriedAs, decision.error, sender)] : endMail(decision, sender);
+        ? nextTry(decision.retriedAs, decision.error, sender) : endMail(decision, sender);
       const sent = [...again, ...orphans(sender)];
       return sent.length === 0 ? undefined : { sent };
     }
@@ -70,11 +74,16 @@ function endMail(end: Draft<Extract<Decision, { readonly type: "RunCompleted" | 
 }
 
 /** Is this failure followed by another try? Then the end says by which run. */
-export function withRetry(failed: Draft<RunFailed>, { run, started, host }: Sender): Draft<RunFailed> {
+export function withRetry(failed: Draft<RunFailed>, { run, started, host, stopped }: Sender): Draft<RunFailed> {
   const more = (host.workflow(run.workflow)?.retries ?? 0) - (started.retry ?? 0);
-  return more <= 0 ? failed : { ...failed, retriedAs: host.ids.run(host.now()) };
+  return more <= 0 || stopped() ? failed : { ...failed, retriedAs: host.ids.run(host.now()) };
 }
 
+/** The further try, and what had come and is not in the past that it shares. */
+function nextTry(runId: string, error: ErrorRecord, sender: Sender): readonly Sent[] {
+  const { run } = sender;
+  return [retryOf(runId, error, sender), ...along(sender.ahead(), run.id, runId), { from: run.id, moveTo: runId }];
+}
 /** The further try: a fork before the failure, waited for by the same parent, when its delay is over. */
 function retryOf(runId: string, error: ErrorRecord, { run, started, host, retryFrom, slot }: Sender): SentRun {
   const { parent, deadlineAt, pool, priority, tags = [], retry = 0 } = started, at = host.now();
@@ -128,21 +137,24 @@ function nextLink(decision: Draft<Extract<Decision, { readonly type: "RunContinu
     workflow: host.workflow(run.workflow) ?? { name: run.workflow, codeVersion: "" },
     chain: { first: chain?.first ?? run.id, link: (chain?.link ?? 1) + 1 },
   }, host.ids);
-  const along = sender.unread().map((event) => ({ from: run.id, runId: decision.nextId, ...letterOf(event, run.id) }));
-  return { sent: [{ from: run.id, create: made.run }, ...along, { from: run.id, moveTo: decision.nextId }],
+  const letters = along(sender.unread(), run.id, decision.nextId);
+  return { sent: [{ from: run.id, create: made.run }, ...letters, { from: run.id, moveTo: decision.nextId }],
     ...(made.run.worker !== undefined && { born: made }) };
 }
 
+function along(unread: readonly Unread[], from: string, runId: string): readonly SentMail[] {
+  return unread.map((event) => ({ from, runId, ...letterOf(event, from) }));
+}
 /** The letter that an event was, under a key of its own; an update keeps its key, its caller may ask again. */
-function letterOf(event: Unread, runId: string): Pick<SentMail, "kind" | "dedupe" | "payload"> {
+function letterOf(event: Unread, runId: string): Pick<SentMail, "kind" | "dedupe" | "payload" | "control"> {
   const dedupe = `${runId}/unread/${event.n}`;
   switch (event.type) {
     case "SignalReceived": return { kind: "signal", dedupe, payload: JSON.stringify({ name: event.name,
       value: event.value }) };
     case "UpdateReceived": return { kind: "update", dedupe: `update/${event.id}`,
       payload: JSON.stringify({ id: event.id, name: event.name, value: event.value }) };
-    case "CancelRequested": return { kind: "cancel", dedupe, payload: JSON.stringify({ reason: event.reason,
-      graceMs: event.graceMs }) };
+    case "CancelRequested": return { kind: "cancel", control: true, dedupe,
+      payload: JSON.stringify({ reason: event.reason, graceMs: event.graceMs }) };
     default: { const unknown: never = event; throw new Error(`corrupt letter ${JSON.stringify(unknown)}`) }
   }
 }

@@ -2,11 +2,10 @@
  *  database. */
 import { MemoryCache } from "./memory-cache.ts";
 import {
-  TERMINAL_STATES, type AppendRow, type CacheAnswer, type CacheEntry, type Change, type Claimed, type ClaimRequest,
-  type CreateAnswer, type HistoryRow, type LogLine,
-  type Mail, type NewRun, type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent,
-    type RunCount, type SourceVersion, type Store,
-  type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo,
+  CONTROL_MAIL, TERMINAL_STATES, type AppendRow, type CacheAnswer, type CacheEntry, type Change, type Claimed,
+  type ClaimRequest, type CreateAnswer, type HistoryRow, type LogLine, type Mail, type NewRun,
+  type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent, type RunCount, type SourceVersion,
+  type Store, type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo,
 } from "./port.ts";
 import { grantTurns, MemorySlots } from "./memory-slots.ts";
 
@@ -135,7 +134,7 @@ class MemoryStore implements Store {
     const n = run.row.mailHead + 1;
     run.mail.push({ runId: mail.runId, n, dedupe: mail.dedupe, kind: mail.kind, payload: mail.payload });
     if (mail.control) run.controlHead = n;
-    const asleep = (run.row.state === "paused" || run.row.parked !== null) && !mail.control;
+    const asleep = (["paused", "scheduled"].includes(run.row.state) || run.row.parked !== null) && !mail.control;
     run.row = { ...run.row, mailHead: n, readyAt: asleep ? run.row.readyAt
       : Math.min(run.row.readyAt ?? Infinity, this.#now()) };
     this.#wake(mail.runId);
@@ -271,19 +270,20 @@ class MemoryStore implements Store {
     else if ("moveTo" in sent) {
       const from = this.#runs.get(sent.from);
       for (const { n, dedupe, kind, payload } of from?.mail ?? []) {
-        if (n > (from?.row.mailRead ?? 0)) this.#post({ runId: sent.moveTo, dedupe, kind, payload });
+        const control = CONTROL_MAIL.includes(kind);
+        if (n > (from?.row.mailRead ?? 0)) this.#post({ runId: sent.moveTo, dedupe, kind, payload, control });
       }
     } else if (this.#post(sent) === "finished") {
       const next = this.#nextLink(sent.runId);
       if (next !== undefined) this.#send({ ...sent, runId: next });
     }
   }
-  /** The run that this one went on as. */
+  /** The run that this one went on as, or is tried again as. */
   #nextLink(runId: string): string | undefined {
     // Rows hold lists of events, whose last says how the run ended.
-    const last = (JSON.parse(this.#runs.get(runId)?.history.at(-1)?.events ?? "[]") as readonly { readonly type: string;
-      readonly nextId?: string }[]).at(-1);
-    return last?.type === "RunContinued" ? last.nextId : undefined;
+    const last = (JSON.parse(this.#runs.get(runId)?.history.at(-1)?.events ?? "[]") as
+      readonly { readonly nextId?: string; readonly retriedAs?: string }[]).at(-1);
+    return last?.nextId ?? last?.retriedAs;
   }
   #alive(worker: string): boolean { return (this.#workers.get(worker)?.until ?? 0) > this.#now() }
   #seen({ row }: Run): RunRow { return { ...row, ownerAlive: row.owner !== null && this.#alive(row.owner) } }

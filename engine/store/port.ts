@@ -14,6 +14,8 @@ export type TerminalState = "completed" | "failed" | "cancelled" | "crashed";
 export type RunState =
   | "scheduled" | "pending" | "running" | "waiting" | "paused" | "cancelling" | "parked" | TerminalState;
 export const TERMINAL_STATES: readonly RunState[] = ["completed", "failed", "cancelled", "crashed"];
+/** Kinds of mail that reach a run which is parked, paused or due later. */
+export const CONTROL_MAIL: readonly string[] = ["cancel", "pause", "resume"];
 
 /** One append of one run: `count` events from `firstSeq` on, as the text of a JSON array. */
 export interface HistoryRow {

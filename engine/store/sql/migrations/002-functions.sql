@@ -113,8 +113,8 @@ create function grant_all_turns() returns void language sql as $$
 $$;
 
 -- Posts one mail: ok | duplicate (accepted before, whatever became of the run) | finished | no_run.
--- n = mail_head + 1 under the lock of the run's row: dense, in commit order. p_control also wakes a parked or paused
--- run.
+-- n = mail_head + 1 under the lock of the run's row: dense, in commit order. Only p_control wakes a run that is parked,
+-- paused or due later.
 create function post_mail(p_run text, p_dedupe text, p_kind text, p_payload text, p_control boolean)
 returns text language plpgsql as $$
 declare r runs;
@@ -126,13 +126,14 @@ begin
   insert into mailbox (run_id, n, dedupe, kind, payload) values (p_run, r.mail_head + 1, p_dedupe, p_kind, p_payload);
   update runs set mail_head = r.mail_head + 1,
     control_head = case when p_control then r.mail_head + 1 else r.control_head end,
-    ready_at = case when (r.state = 'paused' or r.parked is not null) and not p_control then r.ready_at
+    ready_at = case when (r.state in ('paused', 'scheduled') or r.parked is not null) and not p_control then r.ready_at
                     else least(r.ready_at, clock_timestamp()) end          -- least() ignores null
   where runs.run_id = p_run;
   return 'ok';
 end $$;
 
--- Posts mail that a run sends: as post_mail, and on to the last link when the run that it is for has continued.
+-- Posts mail that a run sends: as post_mail, and on to the last link when the run that it is for has continued, or to
+-- the next try when it is tried again.
 create function send_mail(p_run text, p_dedupe text, p_kind text, p_payload text, p_control boolean)
 returns text language plpgsql as $$
 declare answer text; target text := p_run; ended json;
@@ -141,8 +142,8 @@ begin
     answer := post_mail(target, p_dedupe, p_kind, p_payload, p_control);
     if answer <> 'finished' then return answer; end if;
     select h.events::json -> -1 into ended from history h where h.run_id = target order by h.first_seq desc limit 1;
-    if ended ->> 'type' is distinct from 'RunContinued' then return answer; end if;
-    target := ended ->> 'nextId';
+    target := case ended ->> 'type' when 'RunContinued' then ended ->> 'nextId' else ended ->> 'retriedAs' end;
+    if target is null then return answer; end if;
   end loop;
 end $$;
 
@@ -202,9 +203,9 @@ begin
              where x.f = any (landed) loop
       if s.cr is not null then perform create_run(s.cr);
       elsif s.mv is not null then
-        perform post_mail(s.mv, m.dedupe, m.kind, m.payload, false) from (
-          select b.* from mailbox b join runs r on r.run_id = b.run_id where b.run_id = s.f and b.n > r.mail_read
-          order by b.n) m;
+        perform post_mail(s.mv, m.dedupe, m.kind, m.payload, m.control) from (
+          select b.*, b.kind in ('cancel', 'pause', 'resume') as control from mailbox b
+          join runs r on r.run_id = b.run_id where b.run_id = s.f and b.n > r.mail_read order by b.n) m;
       else perform send_mail(s."to", s.k, s.kd, s.v, s.ct);
       end if;
     end loop;
