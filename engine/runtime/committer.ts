@@ -44,7 +44,9 @@ export class Committer {
   readonly #lazy = new Set<Appender>();
   /** Runs with a row in flight -> what they asked for meanwhile. */
   readonly #inFlight = new Map<Appender, "none" | "lazy" | "urgent">();
+  /** Statements on their way, and the rows of their batches. */
   #busy = 0;
+  #rows = 0;
   #pumpScheduled = false;
   #lazyTimer: (() => void) | undefined;
   #idle: (() => void)[] = [];
@@ -67,7 +69,7 @@ export class Committer {
     for (const run of this.#lazy) this.#urgent.add(run);
     this.#lazy.clear();
     this.#schedule();
-    if (this.#busy === 0 && this.#urgent.size === 0) return;
+    if (this.#inFlight.size === 0 && this.#urgent.size === 0) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -75,11 +77,16 @@ export class Committer {
   stop(): void { this.#options.patience.stop(); this.#lazyTimer?.() }
 
   #schedule(): void {
-    if (this.#pumpScheduled || this.#busy >= this.#options.lanes) return;
+    if (this.#pumpScheduled || !this.#mayLeave) return;
     this.#pumpScheduled = true;
     // After the microtasks of this moment: what many runs bring at once leaves together, what one brings leaves at
     // once.
     afterTurns(() => { this.#pumpScheduled = false; this.#pump() });
+  }
+
+  /** A second batch leaves beside the first only when it carries as much: load makes batches larger, not more. */
+  get #mayLeave(): boolean {
+    return this.#busy === 0 || (this.#busy < this.#options.lanes && this.#urgent.size >= this.#rows);
   }
 
   #armLazy(): void {
@@ -92,19 +99,15 @@ export class Committer {
   }
 
   #pump(): void {
-    while (this.#busy < this.#options.lanes && this.#urgent.size > 0 && !this.#options.patience.stopped) {
+    while (this.#urgent.size > 0 && this.#mayLeave && !this.#options.patience.stopped) {
       const batch = this.#cut();
       if (batch.size === 0) continue;
-      this.#busy++;
-      void this.#flush(batch).then(() => {
-        this.#busy--;
-        if (this.#urgent.size > 0) this.#schedule();
-        else if (this.#busy === 0) { const idle = this.#idle; this.#idle = []; for (const done of idle) done() }
-      });
+      void this.#flush(batch);
     }
-    if (this.#busy === 0 && (this.#options.patience.stopped || this.#urgent.size === 0)) {
-      const idle = this.#idle; this.#idle = []; for (const done of idle) done();
-    }
+    if (this.#inFlight.size > 0 || (this.#urgent.size > 0 && !this.#options.patience.stopped)) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const done of idle) done();
   }
 
   #cut(): Map<Appender, Outgoing> {
@@ -129,20 +132,32 @@ export class Committer {
       (out.change === undefined && out.sent.length === 0 ? plain : changing).set(run, out);
     }
     const payloads = [...batch.values()].flatMap((out) => out.payloads);
+    this.#busy++;
+    this.#rows += batch.size;
+    let away = true;
+    const answered = (): void => {
+      if (!away) return;
+      away = false;
+      this.#busy--;
+      this.#rows -= batch.size;
+      this.#pump(); // the database has work again before this process turns to what came back
+    };
     try {
       if (payloads.length > 0) {
         await this.#options.patience.insist(() => this.#options.store.putPayloads(payloads));
       }
-      if (plain.size > 0) await this.#send(plain);
-      if (changing.size > 0) await this.#send(changing);
+      if (plain.size > 0) await this.#send(plain, changing.size > 0 ? undefined : answered);
+      if (changing.size > 0) await this.#send(changing, answered);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       for (const run of batch.keys()) if (this.#inFlight.has(run)) this.#refuse(run, error);
     }
+    answered();
+    this.#pump();
   }
 
   /** Sends until every row has landed or been refused. */
-  async #send(batch: ReadonlyMap<Appender, Outgoing>): Promise<void> {
+  async #send(batch: ReadonlyMap<Appender, Outgoing>, answered?: () => void): Promise<void> {
     const outs = [...batch.values()];
     let landed: readonly string[] | undefined;
     try {
@@ -154,6 +169,7 @@ export class Committer {
       if (this.#options.patience.isHopeless(error)) { await this.#split(batch, error); return }
       await this.#options.patience.pause(error);
     }
+    if (landed !== undefined) answered?.();
     const missing = new Map<Appender, Outgoing>();
     const there = new Set(landed);
     for (const [run, out] of batch) if (there.has(out.row.runId)) this.#land(run); else missing.set(run, out);

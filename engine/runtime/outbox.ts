@@ -71,15 +71,18 @@ export class Outbox {
     this.#flying = entries;
     const payloads: { hash: string; text: string }[] = [];
     let change: Change | undefined, notBefore: number | undefined;
-    const stored = entries.map((entry) => {
+    const whole = entries.map((entry) => {
       if (entry.change !== undefined) change = { ...change, ...entry.change, runId: this.#runId };
       if (entry.notBefore !== undefined) notBefore = Math.max(notBefore ?? 0, entry.notBefore);
-      return apart(entry.whole, payloads);
+      return entry.whole;
     });
+    let events = encodeEvents(whole);
+    // A row that is short as a whole holds no large value.
+    if (events.length > INLINE_LIMIT) events = encodeEvents(whole.map((draft) => apart(draft, payloads)));
     return {
       row: {
         runId: this.#runId, firstSeq: this.#head + 1, count: entries.length, appendId: this.#uuid(),
-        epoch: this.#epoch, events: encodeEvents(stored), previousSeq: this.#previousSeq,
+        epoch: this.#epoch, events, previousSeq: this.#previousSeq,
         ...(notBefore !== undefined && { notBefore }),
       },
       change, payloads, sent: entries.flatMap(({ sending }) => sending?.sent ?? []),
@@ -91,8 +94,8 @@ export class Outbox {
     const entries = this.#flying;
     this.#flying = [];
     this.#previousSeq = this.#head + 1;
-    // A draft with its seq is the event that it was the draft of.
-    const events = entries.map((entry, index) => ({ ...entry.whole, seq: this.#head + 1 + index }) as Event);
+    // The draft was made for this event alone: it gets its seq in place, a copy of it costs 0.3 us.
+    const events = entries.map(({ whole }, index): Event => Object.assign(whole, { seq: this.#head + 1 + index }));
     this.#head += entries.length;
     return { events, born: entries.flatMap(({ sending }) => sending?.born ?? []) };
   }
