@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openHouse } from "./browser.ts";
-import { counter, parcel, refund } from "./viewer-world.ts";
+import { counter, openQueue, parcel, refund } from "./viewer-world.ts";
 
 const folder = resolve(process.argv[2] ?? fileURLToPath(new URL("../docs/screenshots", import.meta.url)));
 mkdirSync(folder, { recursive: true });
@@ -28,10 +28,12 @@ async function keep(name: string, png: Buffer): Promise<void> {
 const { done, failed, waiting, thumbnails } = house.ids;
 const asking = (await refund.with({ name: "kind-stork" }).start(7)).id;
 const family = (await parcel.with({ name: "large-heron" }).start(3)).id;
+await openQueue();
 
 /** Pages by name; with a key it is pressed before the picture. */
 const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = [
   ["runs", "/runs"], ["runs-none", "/runs?q=no-run-is-called-so"], ["workflows", "/workflows?start=checkout"],
+  ["limits", "/limits?limit=warehouse"],
   ["run-failed", `/runs/${failed}`],
   ["run-completed", `/runs/${done}?e=20`], ["run-waiting", `/runs/${waiting}`], ["run-many", `/runs/${thumbnails}`],
   ["ask", `/runs/${asking}?tab=shown`],

@@ -296,6 +296,19 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
     expect(more("completed", true)).toBe(0);
   });
 
+  test("tells the slot keys of runs that have not ended, with how many have their turn and how many wait", async () => {
+    const { store, worker, created } = given(), key = randomUUID();
+    const first = await created(mine(worker, { slotKey: key, slotMax: 1 }));
+    for (const slotMax of [1, 2]) await created(newRun({ slotKey: key, slotMax, workflow: "turns" }));
+    const told = async (): Promise<unknown> => (await store.turnKeys()).filter(({ slotKey }) => slotKey === key)
+      .map(({ max, held, waiting }) => ({ max, all: held + waiting }));
+    expect(await told()).toEqual([{ max: 2, all: 3 }]);
+    const { held } = (await store.turnKeys()).find(({ slotKey }) => slotKey === key) ?? { held: 0 };
+    expect(held).toBe((await store.turns(key)).filter((one) => one.held).length);
+    await store.append([row(first, 3, 1)], [{ runId: first, state: "completed", release: true }], []);
+    expect(await told()).toEqual([{ max: 2, all: 2 }]);
+  });
+
   test("keeps logs in order, large values by hash, and sources by version", async () => {
     const { store, worker, created } = given();
     const runId = await created(mine(worker));

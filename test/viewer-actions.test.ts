@@ -199,12 +199,31 @@ describe("how things stand", () => {
     const run = await workflow("act-limited", async () => Promise.all([slow(1), slow(2)])).start();
     const one = async (): Promise<unknown> => bodies.limitsAnswer.parse((await ask("/limits")).body).limits
       .find(({ name }) => name === "act-db");
-    await soon(one).toEqual({ name: "act-db", max: 1, perMs: null, held: 1, waiting: 1 });
+    await soon(one).toEqual({ name: "act-db", max: 1, perMs: null, nextAt: null, held: 1, waiting: 1 });
     const { slots } = bodies.slotsAnswer.parse((await ask("/limits/act-db")).body);
-    expect(slots.map(({ runId, key, granted }) => [runId, key, granted])).toEqual([
-      [run.id, "task:act-slow#0", true], [run.id, "task:act-slow#1", false]]);
+    const { name } = await engine.row(run.id);
+    expect(slots.map(({ runId, name: of, key, granted }) => [runId, of, key, granted])).toEqual([
+      [run.id, name, "task:act-slow#0", true], [run.id, name, "task:act-slow#1", false]]);
     open();
     await run.result();
+  });
+
+  test("the turns of a workflow are told with the run that has one and those in line", async () => {
+    let open = (): void => undefined;
+    const until = new Promise<void>((resolve) => { open = resolve });
+    const hold = task("act-hold", async () => { await until });
+    const flow = workflow("act-turns", { concurrency: { max: 1, key: (who: string) => who } },
+      async (_who: string) => hold());
+    const first = await flow.start("a b"), second = await flow.start("a b");
+    const told = async (): Promise<unknown> => bodies.limitsAnswer.parse((await ask("/limits")).body).turns;
+    await soon(told).toEqual([{ key: "act-turns/a b", workflow: "act-turns", max: 1, held: 1, waiting: 1 }]);
+    const { turns, more } = bodies.turnsAnswer.parse((await ask("/turns?key=act-turns%2Fa%20b")).body);
+    expect(turns.map(({ runId, workflow: of, held }) => [runId, of, held])).toEqual([
+      [first.id, "act-turns", true], [second.id, "act-turns", false]]);
+    expect(more).toBe(false);
+    open();
+    await Promise.all([first.result(), second.result()]);
+    expect(await told()).toEqual([]);
   });
 });
 

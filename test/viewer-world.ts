@@ -2,7 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openRunEngine, type RunEngine } from "../engine/index.ts";
 import { offerDefault } from "../sdk/default-engine.ts";
-import { artifact, attributes, logger, NonRetryable, progress, sleep, task, taskContext, waitFor,
+import { artifact, attributes, limit, logger, NonRetryable, progress, rate, sleep, task, taskContext, waitFor,
   workflow, z } from "../sdk/index.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 
@@ -81,6 +81,20 @@ const packBox = workflow("pack-box", async (box: number) => {
 });
 export const parcel = workflow("parcel", async (boxes: number) =>
   Promise.all(Array.from({ length: boxes }, (_, i) => packBox(i + 1))));
+/** Holds slots and turns for as long as one looks; others wait for them. */
+export async function openQueue(): Promise<void> {
+  const database = limit("warehouse", 2), bank = rate("bank", { max: 20, per: "1m" });
+  const pull = task("pullShelf", { limits: [database] }, async (n: number) => {
+    await pause(60_000, undefined, { signal: taskContext().abortSignal });
+    return n;
+  });
+  const ask = task("askBank", { limits: [bank] }, async (n: number) => n);
+  const sync = workflow("sync-shelves", { concurrency: { max: 1, key: (city: string) => city } },
+    async (_city: string) => Promise.all([ask(1), pull(1), pull(2), pull(3)]));
+  for (const [name, city] of [["early-crane", "Rome"], ["late-crane", "Rome"], ["far-crane", "Oslo"]] as const) {
+    await sync.with({ name }).start(city);
+  }
+}
 /** What a hostile or careless user puts into every field that is shown. */
 export const HOSTILE =
   `<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>"'><svg onload=alert(1)>`;

@@ -1,5 +1,5 @@
 /** Limits in memory, by the rules of 006-limits.sql. */
-import { TERMINAL_STATES, type LimitInfo, type RunRow, type SlotInfo, type SlotRequest } from "./port.ts";
+import { TERMINAL_STATES, type LimitInfo, type RunRow, type SlotInfo, type SlotRequest, type TurnKey } from "./port.ts";
 
 interface Slot extends SlotRequest { readonly ticket: number; granted: boolean; at: number; worker: string }
 interface Limit { max: number; perMs: number | undefined; nextAt: number | undefined }
@@ -86,6 +86,18 @@ export function grantTurns(runs: Iterable<TurnTaker>, key: string, now: number):
   for (const run of next) run.row = { ...run.row, slotHeld: true, readyAt: now };
   for (const run of line) if (!run.row.slotHeld && run.row.parked === null) run.row = { ...run.row, readyAt: null };
   return next.map(({ row }) => row.runId);
+}
+
+/** Slot keys of runs that have not ended, as turn-keys.sql tells them. */
+export function countTurns(rows: readonly Omit<RunRow, "ownerAlive">[]): readonly TurnKey[] {
+  const keys = new Map<string, TurnKey>();
+  for (const row of rows.toSorted((a, b) => a.runId < b.runId ? 1 : -1)) {
+    const { slotKey, workflow, slotMax, slotHeld, state } = row;
+    if (slotKey === null || TERMINAL_STATES.includes(state)) continue;
+    const { max, held, waiting } = keys.get(slotKey) ?? { max: slotMax ?? 0, held: 0, waiting: 0 };
+    keys.set(slotKey, { slotKey, workflow, max, held: held + Number(slotHeld), waiting: waiting + Number(!slotHeld) });
+  }
+  return [...keys.values()].sort((a, b) => a.slotKey < b.slotKey ? -1 : 1).slice(0, 1000);
 }
 
 function same(a: { readonly runId: string; readonly key: string }, b: { readonly runId: string;

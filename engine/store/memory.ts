@@ -7,7 +7,7 @@ import {
   type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent, type RunCount, type SourceVersion,
   type Store, type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo,
 } from "./port.ts";
-import { grantTurns, MemorySlots } from "./memory-slots.ts";
+import { countTurns, grantTurns, MemorySlots } from "./memory-slots.ts";
 
 interface Run {
   row: Omit<RunRow, "ownerAlive">;
@@ -201,6 +201,7 @@ class MemoryStore implements Store {
       .slice(0, Math.min(1000, filter.limit ?? 100)).map((run) => this.#seen(run));
   }
 
+  async turnKeys(): ReturnType<Store["turnKeys"]> { return countTurns([...this.#runs.values()].map(({ row }) => row)) }
   async countRuns(): Promise<readonly RunCount[]> {
     const counts = new Map<string, RunCount>();
     for (const { row: { state, parked } } of this.#runs.values()) {

@@ -181,6 +181,11 @@ export interface LimitInfo {
   readonly name: string; readonly max: number; readonly perMs: number | undefined; readonly nextAt: number | undefined;
   readonly held: number; readonly waiting: number;
 }
+/** Runs that share a slot key; `max` as the newest of them says. */
+export interface TurnKey {
+  readonly slotKey: string; readonly workflow: string; readonly max: number; readonly held: number;
+  readonly waiting: number;
+}
 export interface LogLine {
   readonly runId: string;
   /** The event that the line follows; the order within one seq is the order of writing. */
@@ -295,6 +300,8 @@ export interface Store {
   listRuns(filter: RunFilter): Promise<readonly RunRow[]>;
   /** Runs that share a slot key and have not ended: those that have their turn, then those in line; at most 1000. */
   turns(slotKey: string): Promise<readonly { readonly runId: string; readonly held: boolean }[]>;
+  /** Slot keys of runs that have not ended, by name: how many have their turn, and how many wait for one. */
+  turnKeys(): Promise<readonly TurnKey[]>;
   /** All runs, counted; a state that no run is in is left out. */
   countRuns(): Promise<readonly RunCount[]>;
 

@@ -5,7 +5,7 @@ import { statement } from "./statements.ts";
 import type {
   AppendRow, CacheAnswer, CacheEntry, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard,
     LogLine, Mail, NewRun, Post, PostAnswer, RunCount, RunFilter, RunRow,
-  RunState, Sent, SlotInfo, SlotRequest, LimitInfo, SourceVersion, Store, StoreSize, WorkerInfo,
+  RunState, Sent, SlotInfo, SlotRequest, LimitInfo, SourceVersion, Store, StoreSize, TurnKey, WorkerInfo,
 } from "./port.ts";
 
 export type Row = { readonly [column: string]: unknown };
@@ -175,6 +175,11 @@ export class SqlStore implements Store {
   async turns(slotKey: string): Promise<readonly { readonly runId: string; readonly held: boolean }[]> {
     return (await this.#ask(statement("turns"), [slotKey])).map((row) => ({ runId: text(row["run_id"]),
       held: row["slot_held"] === true }));
+  }
+  async turnKeys(): Promise<readonly TurnKey[]> {
+    return (await this.#ask(statement("turn-keys"), [])).map((row) => ({ slotKey: text(row["slot_key"]),
+      workflow: text(row["workflow"]), max: number(row["max"]), held: number(row["held"]),
+      waiting: number(row["waiting"]) }));
   }
   async countRuns(): Promise<readonly RunCount[]> {
     return (await this.#ask(statement("count-runs"), [])).map((row) =>

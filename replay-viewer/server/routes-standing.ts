@@ -1,13 +1,18 @@
 /** Routes that say how things stand: what a run waits for, its family, who is in a limit. */
 import type { z } from "zod";
-import { decodeValue, TERMINAL_STATES } from "../../engine/index.ts";
+import { decodeValue, TERMINAL_STATES, type RunRow } from "../../engine/index.ts";
 import { Families, MOST_RUNS, type Kin } from "./family.ts";
 import { route, type Route, type RouteParts } from "./route.ts";
 import * as wire from "./wire.ts";
 import * as standings from "./wire-actions.ts";
 
+/** Runs of a limit that are told by name at most. */
+const MOST_NAMED = 100;
+
 /** The rows of the table. */
-export function standing({ engine, redactor }: RouteParts): readonly Route[] {
+export function standing(parts: RouteParts): readonly Route[] { return [...ofRun(parts), ...ofLimits(parts)] }
+
+function ofRun({ engine, redactor }: RouteParts): readonly Route[] {
   const families = new Families(engine);
   const told = ({ row, parentId, key }: Kin): z.input<typeof standings.treeAnswer>["runs"][number] => {
     const { runId, workflow, state, parked, createdAt, endedAt } = row, { name } = redactor.run(row);
@@ -29,13 +34,38 @@ export function standing({ engine, redactor }: RouteParts): readonly Route[] {
         const { above, runs, more } = await families.of(params.id);
         return { above: above.map(told), runs: runs.map(told), more };
       } }),
-    route({ path: "/limits", scope: "read", summary: "Limits that tasks of all workers share",
-      answer: standings.limitsAnswer, handle: async () => ({
-        limits: (await engine.store.limits()).map(({ name, max, perMs, held, waiting }) =>
-          ({ name, max, perMs: perMs ?? null, held, waiting })) }) }),
+  ];
+}
+
+function ofLimits({ engine: { store }, redactor }: RouteParts): readonly Route[] {
+  const found = async (ids: readonly string[]): Promise<ReadonlyMap<string, RunRow>> => {
+    const rows = await Promise.all([...new Set(ids)].map((id) => store.run(id)));
+    return new Map(rows.flatMap((row) => row === undefined ? [] : [[row.runId, redactor.run(row)]]));
+  };
+  return [
+    route({ path: "/limits", scope: "read", answer: standings.limitsAnswer,
+      summary: "Limits and rates that tasks of all workers share, and the turns of workflows", handle: async () => ({
+        limits: (await store.limits()).map(({ name, max, perMs, nextAt, held, waiting }) =>
+          ({ name, max, perMs: perMs ?? null, nextAt: nextAt ?? null, held, waiting })),
+        turns: (await store.turnKeys()).map(({ slotKey, ...rest }) => ({ key: redactor.text(slotKey), ...rest })),
+        now: await store.now() }) }),
     route({ path: "/limits/:name", scope: "read", summary: "Who holds a slot of a limit, and who is in line",
-      params: standings.oneLimit, answer: standings.slotsAnswer, handle: async ({ params }) => ({
-        slots: (await engine.store.slots(params.name)).map(({ runId, key, worker, granted, at }) =>
-          ({ runId, key, worker, granted, at })) }) }),
+      params: standings.oneLimit, answer: standings.slotsAnswer, handle: async ({ params }) => {
+        const slots = await store.slots(params.name), told = slots.slice(0, MOST_NAMED);
+        const runs = await found(told.map(({ runId }) => runId));
+        return { more: slots.length > told.length, now: await store.now(), slots: told.map(({ runId, key, worker,
+          granted, at }) => ({ runId, name: runs.get(runId)?.name ?? null, key, worker, granted, at })) };
+      } }),
+    route({ path: "/turns", scope: "read", summary: "Which runs of a key have their turn, and which are in line",
+      query: standings.turnsQuery, answer: standings.turnsAnswer, handle: async ({ query }) => {
+        const turns = await store.turns(query.key), told = turns.slice(0, MOST_NAMED);
+        const runs = await found(told.map(({ runId }) => runId));
+        return { more: turns.length > told.length, now: await store.now(), turns: told.flatMap(({ runId, held }) => {
+          const run = runs.get(runId);
+          return run === undefined ? [] : [{ runId, name: run.name, workflow: run.workflow, held, worker: run.owner,
+            state: run.parked === null ? run.state : "parked" as const,
+            at: held ? run.startedAt ?? run.createdAt : run.createdAt }];
+        }) };
+      } }),
   ];
 }

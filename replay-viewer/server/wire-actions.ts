@@ -53,10 +53,18 @@ const kin = z.object({ runId: z.string(), name: z.string(), workflow: z.string()
   parentId: z.string().nullable(), key: z.string().nullable(), createdAt: z.number(), endedAt: z.number().nullable() });
 /** `above`: from the first of all down to the parent. `key`: the call of the parent. `more`: the tree is larger. */
 export const treeAnswer = z.object({ above: z.array(kin), more: z.boolean(), runs: z.array(kin) });
-/** `perMs`: of a rate, the time in which `max` may begin; its `held` and `waiting` are 0. */
+/** `perMs`: of a rate, the time in which `max` may begin; its `held` and `waiting` are 0, and `nextAt` is the instant
+ *  from which one more may. `turns`: keys of workflows with `concurrency`, as far as their runs have not ended. */
 export const limitsAnswer = z.object({ limits: z.array(z.object({ name: z.string(), max: z.number(),
-  perMs: z.number().nullable(), held: z.number(), waiting: z.number() })) });
+  perMs: z.number().nullable(), nextAt: z.number().nullable(), held: z.number(), waiting: z.number() })),
+turns: z.array(z.object({ key: z.string(), workflow: z.string(), max: z.number(), held: z.number(),
+  waiting: z.number() })), now: z.number() });
 export const oneLimit = z.strictObject({ name: short });
-/** Holders since `at`, then those in line since `at`. */
-export const slotsAnswer = z.object({ slots: z.array(z.object({ runId: z.string(), key: z.string(), worker: z.string(),
-  granted: z.boolean(), at: z.number() })) });
+/** Holders since `at`, then those in line since `at`; the names of the first hundred. `more`: there are others. */
+export const slotsAnswer = z.object({ more: z.boolean(), now: z.number(), slots: z.array(z.object({ runId: z.string(),
+  name: z.string().nullable(), key: z.string(), worker: z.string(), granted: z.boolean(), at: z.number() })) });
+export const turnsQuery = z.strictObject({ key: z.string().min(1).max(1000) });
+/** Runs that have their turn, then those in line, each since `at`; the first hundred. */
+export const turnsAnswer = z.object({ more: z.boolean(), now: z.number(), turns: z.array(z.object({ runId: z.string(),
+  name: z.string(), workflow: z.string(), state, worker: z.string().nullable(), held: z.boolean(),
+  at: z.number() })) });

@@ -2,7 +2,7 @@
 import type { Json, Payload } from "../../engine/core/events.ts";
 import type { Family } from "../model/family.ts";
 import type { Hit, Locals } from "../model/locals.ts";
-import type { HistoryPage, LogLine, Problem, RunRow, Sources } from "../model/wire.ts";
+import type { HistoryPage, LogLine, Problem, RunRow, RunState, Sources } from "../model/wire.ts";
 
 /** What went wrong, said so that a person can act on it. */
 export class Failure extends Error {
@@ -125,6 +125,25 @@ export interface OpenWait { readonly key: string; readonly name: string; readonl
 export const waitsOf = (id: string): Promise<{ readonly waits: readonly OpenWait[] }> => call(`/runs/${id}/waits`);
 
 export const familyOf = (id: string): Promise<Family> => call(`/runs/${id}/tree`);
+
+/** Limits, rates (with `perMs`) and turns of workflows; instants are the server's, as `now` is. */
+export interface Limits {
+  readonly limits: readonly { readonly name: string; readonly max: number; readonly perMs: number | null;
+    readonly nextAt: number | null; readonly held: number; readonly waiting: number }[];
+  readonly turns: readonly { readonly key: string; readonly workflow: string; readonly max: number;
+    readonly held: number; readonly waiting: number }[];
+  readonly now: number;
+}
+/** Those who hold, then those in line, each since `at`. */
+export interface Slots { readonly more: boolean; readonly now: number; readonly slots: readonly {
+  readonly runId: string; readonly name: string | null; readonly key: string; readonly worker: string;
+  readonly granted: boolean; readonly at: number }[] }
+export interface Turns { readonly more: boolean; readonly now: number; readonly turns: readonly {
+  readonly runId: string; readonly name: string; readonly state: RunState; readonly worker: string | null;
+  readonly held: boolean; readonly at: number }[] }
+export const limitsNow = (): Promise<Limits> => call("/limits");
+export const slotsOf = (limit: string): Promise<Slots> => call(`/limits/${encodeURIComponent(limit)}`);
+export const turnsOf = (key: string): Promise<Turns> => call(`/turns?key=${encodeURIComponent(key)}`);
 
 /** A workflow that the server's process has loaded; `schema` is the JSON schema of its input, null for none. */
 export interface Startable { readonly name: string; readonly file: string | null; readonly description: string | null;

@@ -9,19 +9,20 @@ import { broken, embedded, recorded } from "./recorded.tsx";
 import { RunPage } from "./run-page.tsx";
 import { Top } from "./top.tsx";
 
-interface Route { readonly page: "runs" | "run" | "workflows" | "compare" | "broken" | "none"; readonly a: string;
-  readonly b: string }
+interface Route { readonly page: "runs" | "run" | "workflows" | "limits" | "compare" | "broken" | "none";
+  readonly a: string; readonly b: string }
 const route = computed((): Route => {
   const [first = "runs", a = "", vs = "", b = ""] = steps.value;
   if (broken.value !== undefined) return { page: "broken", a: broken.value, b: "" };
   if (embedded) return { page: "run", a: recorded.value?.run.runId ?? "", b: "" };
-  if (first === "workflows" && a === "") return { page: first, a: "", b: "" };
+  if ((first === "workflows" || first === "limits") && a === "") return { page: first, a: "", b: "" };
   if (first !== "runs") return { page: "none", a: "", b: "" };
   return { page: a === "" ? "runs" : vs === "vs" && b !== "" ? "compare" : "run", a, b };
 });
 
 const RunsPage = later(async () => (await import("./runs-page.tsx")).RunsPage);
 const WorkflowsPage = later(async () => (await import("./workflows-page.tsx")).WorkflowsPage);
+const LimitsPage = later(async () => (await import("./limits-page.tsx")).LimitsPage);
 const ComparePage = later(async () => (await import("./compare-page.tsx")).ComparePage);
 
 /** Everything that is drawn. */
@@ -33,6 +34,7 @@ export function App(): JSX.Element {
     {page === "runs" && <RunsPage />}
     {page === "run" && <RunPage key={recording === undefined ? a : `recorded ${a}`} id={a} recording={recording} />}
     {page === "workflows" && <WorkflowsPage />}
+    {page === "limits" && <LimitsPage />}
     {page === "compare" && <ComparePage key={`${a}/${b}`} a={a} b={b} />}
     {page === "broken" && <main class="page"><Trouble problem={{ code: "RECORDING_BROKEN", message:
       `This recording cannot be read: ${a}.`, hint: "Export it once more; the file may have been cut." }} /></main>}
