@@ -15,6 +15,7 @@ export function checkFamily(family: Family, what: string): void {
     checkHistory(member.events, where);
     checkMail(member, where);
     checkCancellation(member.events, where);
+    checkPauses(member.events, where);
     checkBirths(runId, member, family, where);
     checkSent(runId, member, family, where);
   }
@@ -42,6 +43,18 @@ function checkCancellation(events: readonly Event[], where: string): void {
     event.type === "TaskCancelRequested" && event.by === cancel.seq ? [event.key] : []));
   for (const event of events) if (event.type === "AttemptStarted" && event.seq > cancel.seq) {
     expect(givenUp.has(event.key), `${where} C3: event ${event.seq} starts ${event.key}`).toBe(false);
+  }
+}
+
+/** While a run is paused, what is under way may end; nothing begins, and no mail is read. */
+function checkPauses(events: readonly Event[], where: string): void {
+  let paused = false;
+  for (const event of events) {
+    if (event.type === "RunPaused") paused = true;
+    if (event.type === "RunUnpaused") paused = false;
+    if (event.type === "RunPaused" || !paused) continue;
+    const begins = event.type === "AttemptStarted" || event.type === "TimerFired" || "n" in event;
+    expect(begins, `${where}: event ${event.seq} ${event.type} while it is paused`).toBe(false);
   }
 }
 

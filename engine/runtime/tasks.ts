@@ -201,7 +201,7 @@ export class Tasks {
       await new Promise<void>((resolve) => { this.#host.whenRenewed(resolve) });
     }
     while (this.#holds > 0) await new Promise<void>((resolve) => { (this.#held ??= []).push(resolve) });
-    if (!this.#wants(task) || abort.aborted || (this.#draining && runner !== undefined)) {
+    if (!this.#wants(task) || abort.aborted || this.#draining) {
       place?.leave();
       this.#free(task);
       await flight?.free();
