@@ -31,7 +31,7 @@ export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type T
   from "./replay/identity.ts";
 export { Scope } from "./replay/scope.ts";
 export { stopAtMoments, type Moment } from "./replay/moment.ts";
-export { callSite, codeFrame, isUsersScript, siteAt } from "./replay/site.ts";
+export { callSite, codeFrame, frameOfLine, isUsersScript, pathOf, siteAt, usersStack } from "./replay/site.ts";
 export { originals } from "./replay/globals.ts";
 export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
 export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";

@@ -1,5 +1,5 @@
 /** What an event says to a person, and how loudly. Undefined: nothing. */
-import { formatMs, taskRunName, type Event, type RunInfo } from "../engine/index.ts";
+import { formatMs, taskRunName, usersStack, type Event, type RunInfo } from "../engine/index.ts";
 import type { LOG_LEVELS } from "./config.ts";
 import { nextCommand } from "./next-command.ts";
 
@@ -19,7 +19,8 @@ export function describe(run: RunInfo, event: Event): Said | undefined {
     case "TaskScheduled": return task(event.key, "debug", `Created for task '${event.name}'`);
     case "AttemptStarted": return task(event.key, "debug", `Attempt ${event.attempt} started`);
     case "AttemptFailed": return task(event.key, "error",
-      `Attempt ${event.attempt} failed: ${event.error.stack ?? `${event.error.name}: ${event.error.message}`}`);
+      `Attempt ${event.attempt} failed: ${usersStack(event.error.stack
+        ?? `${event.error.name}: ${event.error.message}`)}`);
     case "RetryScheduled": return task(event.key, "info",
       `Attempt ${event.attempt} comes in ${formatMs(Math.max(0, event.dueAt - event.at))}`);
     case "TaskCompleted": return task(event.key, "info", event.cached === undefined

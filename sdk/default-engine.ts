@@ -86,9 +86,9 @@ function closeWithProcess(engine: RunEngine): void {
       asked = true;
       ending = true;
       setInterval(() => undefined, 1000); // the process lives until the engine is closed
-      const waiting = engine.held;
+      const { unfinished } = engine;
       void closeDefault(engine).catch(report).then(() => {
-        if (waiting > 0) process.stderr.write(`${waiting} unfinished ${waiting === 1 ? "run" : "runs"}: ` +
+        if (unfinished > 0) process.stderr.write(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: ` +
           "run the same command again, or: npx reprise resume\n");
         process.exit(code);
       });

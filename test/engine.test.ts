@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { context, openEngine, record, RunError, sleep, task, TaskError, TimedOut, withTimeout, workflow, type Engine }
-  from "../sdk/index.ts";
+import { openRunEngine, openStore, type RunEngine } from "../engine/index.ts";
+import { context, openEngine, record, RunError, signal, sleep, task, TaskError, TimedOut, withTimeout, workflow,
+  type Engine } from "../sdk/index.ts";
+import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 
 let engine: Engine;
 beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
@@ -8,6 +10,27 @@ beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
 afterEach(async () => { await engine.close() });
 
 const add = task("add", (a: number, b: number) => a + b);
+
+describe("what Ctrl-C leaves unfinished", () => {
+  test("are the runs in this process's hands and those that it waits for, wherever they are", async () => {
+    const store = await openStore("memory:"), quiet = { events: () => undefined, line: () => undefined,
+      outage: () => undefined };
+    const open = (claims: "all" | "none"): Promise<RunEngine> => openRunEngine({ database: "memory:", store, claims,
+      workflow: workflowSpec, workflows: workflowNames, observer: quiet });
+    const working = await open("all"), watching = await open("none");
+    const held = workflow("held", () => signal("go").wait());
+    const spec = workflowSpec(held.workflowName);
+    if (spec === undefined) throw new Error("the workflow is not defined");
+    const { runId } = await working.start({ workflow: spec });
+    expect([working.unfinished, watching.unfinished]).toEqual([1, 0]);
+    const results = Promise.allSettled([watching.result(runId), watching.result(runId)]);
+    expect(watching.unfinished).toBe(1);
+    await working.cancel(runId, {});
+    await results;
+    expect([working.unfinished, watching.unfinished]).toEqual([0, 0]);
+    await working.close(0);
+  });
+});
 
 describe("a workflow", () => {
   test("decides more in one turn than a row of history holds", async () => {
@@ -39,7 +62,10 @@ describe("a workflow", () => {
     const error: unknown = await failing().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(RunError);
     expect((error as RunError).cause).toBeInstanceOf(TaskError);
-    expect(((error as RunError).cause as TaskError).cause).toBeInstanceOf(RangeError);
+    const thrown = ((error as RunError).cause as TaskError).cause as Error;
+    expect(thrown).toBeInstanceOf(RangeError);
+    expect(thrown.stack).toContain("test/engine.test.ts");
+    expect([(error as RunError).stack, thrown.stack].join()).not.toMatch(/engine\/runtime|sdk\/|node:/);
   });
 
   test("waits durably, races, and times out", async () => {

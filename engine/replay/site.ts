@@ -62,13 +62,18 @@ export function siteAt(script: string, line: number, column: number, fn: string 
 /** Is this script neither node's, nor a package's, nor ours? */
 export function isUsersScript(script: string): boolean {
   if (script === "" || script.startsWith("node:")) return false;
+  return !isOurs(script) && !pathOf(script).includes(`${sep}node_modules${sep}`);
+}
+
+function isOurs(script: string): boolean {
   const path = pathOf(script);
-  return !OWN.some((room) => path.startsWith(room)) && !path.includes(`${sep}node_modules${sep}`);
+  return OWN.some((room) => path.startsWith(room));
 }
 
 /** A script's file; loaders may have put a query behind it. */
-function pathOf(script: string): string {
-  return script.startsWith("file:") ? fileURLToPath(script.replace(/\?.*$/, "")) : script;
+export function pathOf(script: string): string {
+  if (!script.startsWith("file:")) return script;
+  try { return fileURLToPath(script.replace(/\?.*$/, "")) } catch { return script } // another host's file
 }
 
 function described(path: string, script: string, line: number, column: number, fn: string | null): string {
@@ -98,6 +103,28 @@ function mapBeside(path: string): SourceMap | undefined {
   const json = inline === undefined ? readFileSync(join(dirname(path), url), "utf8")
     : Buffer.from(inline, "base64").toString();
   return new SourceMap(JSON.parse(json));
+}
+
+/** `at f (file:///x/a.ts:3:4)`, `at /x/a.ts:3:4`, `at async node:internal/x:3:4`, `at new Promise (<anonymous>)`. */
+const FRAME = new RegExp(/^\s+at (?:.*\()?(?:async )?/.source
+  + /(?:((?:file:\/\/|node:)?[^():]*(?:[A-Za-z]:[\\/])?[^():]+):(\d+):(\d+)|<anonymous>)\)?$/.source);
+
+/** The script and place of a line of a stack; the script is empty where node names none, undefined in other lines. */
+export function frameOfLine(line: string): { readonly script: string; readonly line: string; readonly column: string } |
+  undefined {
+  const [found, script = "", row = "", column = ""] = FRAME.exec(line) ?? [];
+  return found === undefined ? undefined : { script, line: row, column };
+}
+
+/** An error's stack without this package's own frames, and those of node that stand between or below them. */
+export function usersStack(stack: string): string {
+  let below: "ours" | "theirs" = "ours";
+  return stack.split("\n").reverse().filter((line) => {
+    const script = frameOfLine(line)?.script;
+    if (script === undefined) return true;
+    if (script !== "" && !script.startsWith("node:")) below = isOurs(script) ? "ours" : "theirs";
+    return below === "theirs";
+  }).reverse().join("\n");
 }
 
 /** The folder of the nearest package.json above a file. */

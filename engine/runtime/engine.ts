@@ -9,6 +9,7 @@ import { decodeValue } from "../codec/value.ts";
 import { TERMINAL_STATES, type HistoryRow, type LogLine, type NewRun, type RunFilter, type RunRow,
   type Store } from "../store/port.ts";
 import type { Execute } from "../core/transaction.ts";
+import { usersStack } from "../replay/site.ts";
 import { birth, slotOf } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
@@ -60,7 +61,8 @@ export class RunEngine {
   readonly #parts: EngineParts;
   readonly #worker: Worker;
   #closed: Promise<void> | undefined;
-  #awaited = 0;
+  /** Runs whose result somebody waits for, and how many do. */
+  readonly #awaited = new Map<string, number>();
   #alive: (() => void) | undefined;
 
   constructor(parts: EngineParts) {
@@ -157,7 +159,7 @@ export class RunEngine {
   /** Waits for the end of a run, wherever it runs. @throws RunError; the RepriseError that parked it */
   async result(runId: string): Promise<unknown> {
     this.#check();
-    return this.#holdingProcess(async () => {
+    return this.#holdingProcess(runId, async () => {
       for (let waitMs = 25; ; waitMs = Math.min(1000, waitMs * 2)) {
         const departure = await this.#worker.driver(runId)?.departed;
         if (departure?.how === "ended") return this.#outcomeOf(runId, departure.event);
@@ -198,7 +200,10 @@ export class RunEngine {
 
   /** Is this run in this process's hands? */
   holds(runId: string): boolean { return this.#worker.driver(runId) !== undefined }
-  get held(): number { return this.#worker.held.length }
+  /** Runs that are in this process's hands, or that somebody in it waits for. */
+  get unfinished(): number {
+    return new Set([...this.#worker.held.map(({ run }) => run.id), ...this.#awaited.keys()]).size;
+  }
 
   /** Gives every run back, waits up to `drainMs` for running attempts, closes the database. */
   close(drainMs: number): Promise<void> {
@@ -253,9 +258,14 @@ export class RunEngine {
   }
 
   /** The process stays alive while somebody waits for a run. */
-  async #holdingProcess<T>(wait: () => Promise<T>): Promise<T> {
-    if (this.#awaited++ === 0) this.#alive = stayAlive(this.#parts.clock);
-    try { return await wait() } finally { if (--this.#awaited === 0) this.#alive?.() }
+  async #holdingProcess<T>(runId: string, wait: () => Promise<T>): Promise<T> {
+    if (this.#awaited.size === 0) this.#alive = stayAlive(this.#parts.clock);
+    this.#awaited.set(runId, (this.#awaited.get(runId) ?? 0) + 1);
+    try { return await wait() } finally {
+      const left = (this.#awaited.get(runId) ?? 1) - 1;
+      if (left === 0) this.#awaited.delete(runId); else this.#awaited.set(runId, left);
+      if (this.#awaited.size === 0) this.#alive?.();
+    }
   }
 
   #check(): void {
@@ -275,6 +285,13 @@ export class RunEngine {
     }
     if (end.retriedAs !== undefined) return this.result(end.retriedAs);
     const cause = fromErrorRecord(end.error);
-    throw new RunError(runId, "failed", `the run failed: ${cause.message}`, cause);
+    throw forReading(new RunError(runId, "failed", `the run failed: ${cause.message}`, cause));
   }
+}
+
+/** The error with stacks that tell a person of his own code. */
+function forReading(error: Error): Error {
+  if (error.stack !== undefined) error.stack = usersStack(error.stack);
+  if (error.cause instanceof Error) forReading(error.cause);
+  return error;
 }

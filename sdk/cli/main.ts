@@ -23,11 +23,12 @@ const program = new Command("reprise")
 const commands = [addRun, addDev, addResume, addRuns, addReplay, addWhy, addTorture, addCache, addLimit, addDb,
   addServer, addView, addAbout];
 for (const add of commands) add(program);
-for (const command of program.commands) overrideExit(command);
+for (const command of program.commands) configure(command, "reprise");
 
-function overrideExit(command: Command): void {
-  command.exitOverride().showSuggestionAfterError();
-  for (const inner of command.commands) overrideExit(inner);
+function configure(command: Command, parent: string): void {
+  const name = `${parent} ${command.name()}`;
+  command.exitOverride().showSuggestionAfterError().showHelpAfterError(`(${name} --help says how it is used)`);
+  for (const inner of command.commands) configure(inner, name);
 }
 
 async function main(): Promise<void> {

@@ -30,9 +30,9 @@ export async function withEngine<T>(claims: "all" | "own" | "none",
 }
 async function giveBack(engine: RunEngine, signal: "SIGINT" | "SIGTERM"): Promise<void> {
   setInterval(() => undefined, 1000); // the process lives until the engine is closed
-  const { held } = engine;
+  const { unfinished } = engine;
   try { await engine.close(30_000) } catch (error) { sayError(error) }
-  if (held > 0) say(`${held} unfinished ${held === 1 ? "run" : "runs"}: npx reprise resume`);
+  if (unfinished > 0) say(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: npx reprise resume`);
   process.exit(signal === "SIGINT" ? 130 : 0);
 }
 let inUse: RunEngine | undefined;
@@ -87,7 +87,7 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
   if (/^@?-\d+$/.test(wanted)) {
     const back = -Number(wanted.replace("@", ""));
     const rows = await engine.list({ limit: back });
-    return one(rows.slice(back - 1), wanted);
+    return one(rows.slice(back - 1), `-${back}`);
   }
   if (wanted === "@failed") return one((await engine.list({ states: ["failed"], limit: 1 })), wanted);
   const exact = await engine.store.run(wanted);
@@ -102,7 +102,7 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
 function one(rows: readonly RunRow[], wanted: string): RunRow {
   const [first, second] = rows;
   if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`,
-    "List them: reprise runs ls");
+    "List them, newest first: reprise runs ls");
   if (second !== undefined) throw new RepriseError("AMBIGUOUS_RUN",
     `'${wanted}' could be ${first.runId} (${first.name}) or ${second.runId} (${second.name})`, "Give more of the id.");
   return first;

@@ -68,7 +68,9 @@ export function sayError(error: unknown): void {
   const code = codeOf(error);
   if (error instanceof RepriseError) {
     say(`${red("error")} ${code}: ${error.message}`);
-    if (error.cause instanceof Error && error.cause.stack !== undefined) say(dim(`  caused by ${error.cause.stack}`));
+    for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+      say(dim(`  caused by ${cause.stack ?? cause.message}`));
+    }
     if (error.hint !== "") say(`  ${error.hint}`);
     say(dim(`  ${error.docs}`));
   } else if (error instanceof Error) say(
