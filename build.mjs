@@ -12,4 +12,4 @@ if (existsSync(here("engine/store/sql"))) cpSync(here("engine/store/sql"), here(
 if (existsSync(here("dist/engine/store/make-template.js"))) node("dist/engine/store/make-template.js");
 node("node_modules/typescript/bin/tsc", "-p", "replay-viewer/web");
 node("replay-viewer/web/build.mjs");
-chmodSync(here("dist/sdk/cli/main.js"), 0o755);
+chmodSync(here("dist/sdk/cli/bin.js"), 0o755);

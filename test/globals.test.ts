@@ -1,8 +1,10 @@
 /** The world that workflow code sees: deterministic, durable, or refused; and the traps that others fell into. */
 import { execFile } from "node:child_process";
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -173,6 +175,22 @@ test("what the end of one turn sets free goes on before the next turn opens", as
     job(over);
   });
   expect(open).toEqual([undefined]);
+});
+
+test("a second copy of the package that fits runs workflows as the first does", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "reprise-copy-"));
+  cpSync("dist", join(folder, "dist"), { recursive: true });
+  cpSync("package.json", join(folder, "package.json"));
+  symlinkSync(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", `
+    await import("reprise");
+    const { openEngine, task, workflow } = await import(${JSON.stringify(join(folder, "dist/sdk/index.js"))});
+    const engine = await openEngine({ database: "memory:" });
+    const double = task("double", async (n) => n * 2);
+    console.log(await workflow("twice", async () => await double(await double(1)))());
+    await engine.close();`], { cwd: process.cwd(), env: { ...process.env, REPRISE_LOG_LEVEL: "critical" } });
+  rmSync(folder, { recursive: true });
+  expect(stdout).toBe("4\n");
 });
 
 test("a copy of the package that does not fit the one that is loaded is refused, with both paths", async () => {

@@ -1,6 +1,6 @@
 /** What a user meets in a folder of his own: the packed package, scripts that are killed, edited, run side by side. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -164,6 +164,19 @@ describe("a script that is killed and started again", () => {
     expect(node(folder, ["a.mjs"])).toMatchObject({ status: 0, stdout: "three links\n" });
     expect(reprise(folder, ["runs", "ls", "--quiet"]).stdout.trim().split("\n")).toHaveLength(3);
   });
+});
+
+test("a command that is installed elsewhere works through the project's own package", () => {
+  const folder = project("own-package", { "a.mjs": `import { workflow } from "reprise";
+    export const one = workflow("one", async () => "one");
+    export const two = workflow("two", async () => "two");` });
+  const installed = join(folder, "node_modules/reprise");
+  rmSync(installed);
+  cpSync(join(root, "dist"), join(installed, "dist"), { recursive: true });
+  cpSync(join(root, "package.json"), join(installed, "package.json"));
+  symlinkSync(join(root, "node_modules"), join(installed, "node_modules"));
+  const { stdout, stderr } = node(folder, [join(root, "dist/sdk/cli/bin.js"), "run", "a.mjs:two"]);
+  expect(stdout, stderr).toBe("two\n");
 });
 
 describe("Ctrl-C", () => {

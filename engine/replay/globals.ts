@@ -11,8 +11,8 @@ import { patchRandom } from "./globals-random.ts";
 import { patchTime } from "./globals-time.ts";
 import { kernel } from "./kernel.ts";
 
-/** The world's own functions, for the engine itself. */
-export const originals = {
+/** The world's own functions, for the engine itself: of every copy, though only the first finds them unpatched. */
+export const originals = kernel.originals ??= {
   now: Date.now.bind(Date),
   Date,
   performanceNow: perfHooks.performance.now.bind(perfHooks.performance),
@@ -21,7 +21,7 @@ export const originals = {
   setImmediate: globalThis.setImmediate,
   nextTick: process.nextTick.bind(process),
   queueMicrotask: globalThis.queueMicrotask.bind(globalThis),
-} as const;
+};
 
 /** Globals that a test may replace (fake timers): ours stand in while a turn is open. */
 const GUARDED = ["Date", "setTimeout", "clearTimeout", "setInterval", "setImmediate", "fetch"] as const;

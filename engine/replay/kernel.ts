@@ -22,8 +22,16 @@ export interface OpenTurn {
   forbid(api: string, hint?: string, code?: string): never;
 }
 
+/** Globals as they were before any copy patched them. */
+export interface Originals {
+  readonly now: () => number; readonly performanceNow: () => number; readonly Date: DateConstructor;
+  readonly setTimeout: typeof setTimeout; readonly clearTimeout: typeof clearTimeout;
+  readonly setImmediate: typeof setImmediate;
+  readonly nextTick: typeof process.nextTick; readonly queueMicrotask: typeof queueMicrotask;
+}
+
 interface Kernel {
-  turn: OpenTurn | undefined; globalsPatched: boolean;
+  turn: OpenTurn | undefined; globalsPatched: boolean; originals?: Originals;
   /** What copies must agree on to share this, and where the first of them is. */
   readonly protocol: number; readonly path: string;
 }

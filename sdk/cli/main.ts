@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** Composition root of the command line: parse, dispatch, and one place where errors become exit codes. */
 import { Command, CommanderError } from "commander";
 import { addAbout, packageVersion } from "./about.ts";
