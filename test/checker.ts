@@ -16,6 +16,7 @@ export function checkHistory(events: readonly Event[], what: string): void {
       expect(ended.has(event.key), `${where} E3: one result per call`).toBe(false);
       ended.add(event.key);
     }
+    if (event.type === "RunForked") epoch = 0; // what was before is another run's
     if (event.type === "RunClaimed" || event.type === "RunLost") {
       expect(event.epoch, `${where} L4: epochs grow`).toBeGreaterThan(epoch);
       epoch = event.epoch;

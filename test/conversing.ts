@@ -82,6 +82,8 @@ export function outsideOf(engine: RunEngine, base: Store, runId: string): Outsid
   const over = async (id: string): Promise<boolean> => (await familyOf(base)).get(id)?.row.endedAt !== null;
   const has = async (type: Event["type"], count = 1, id = runId): Promise<boolean> =>
     (await events(id)).filter((event) => event.type === type).length >= count;
+  const forked = async (): Promise<boolean> => [...(await familyOf(base)).values()].some((one) =>
+    one.events.some((event) => event.type === "RunForked" && event.from === runId));
   /** Once the run has ended, or the thing is done, there is nothing to do. */
   const asked = async <T>(ask: () => Promise<T>): Promise<T | undefined> => {
     try { return await ask() } catch (error) {
@@ -113,6 +115,11 @@ export function outsideOf(engine: RunEngine, base: Store, runId: string): Outsid
     resume: async () => {
       await asked(() => operator.resume(runId));
       await until(async () => await has("RunUnpaused") || over(runId));
+    },
+    retry: async () => { if (!await forked()) await engine.retry(runId, "ada") },
+    fork: async ({ at, results = {} }) => {
+      if (!await forked()) await engine.fork(runId, { ...(at !== undefined && { at }), results: Object.fromEntries(
+        Object.entries(results).map(([key, value]) => [key, encodeRecorded(value, key)])) }, "ada");
     },
     cancel: async (id = runId) => { await operator.cancel(id, { reason: "enough" }) },
   };

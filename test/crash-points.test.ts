@@ -82,7 +82,8 @@ describe("in memory, runs that talk and die at any call to the store", () => {
     test(`come to the same end: ${talk.name}`, async () => {
       for (const fault of ["die-before", "die-after", "drop", "lose-answer"] as const) {
         const dies = fault.startsWith("die"); // whoever only loses a call waits a while: every third of those
-        for (let at = dies ? 1 : 1 + index % 3; at <= 60; at += dies ? 1 : 3) {
+        const every = (talk.every ?? 1) * (dies ? 1 : 3);
+        for (let at = every === 1 ? 1 : 1 + index % every; at <= 60; at += every) {
           const store = await openStore("memory:");
           const { reached } = await talked(talk, store, at, fault);
           points++;

@@ -6,7 +6,8 @@ import { withFaults, type Fault } from "../engine/store/faults.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { allEnded, engineOn, familyOf, keptOpen, outcome, outsideOf } from "./conversing.ts";
 import { ledger, type Conversation } from "./corpus/conversations.ts";
-import { checkFamily } from "./family.ts";
+import "./corpus/tries.ts";
+import { checkFamily, ownOf } from "./family.ts";
 
 /** Every run of the store replays, whatever the prefix (E1). */
 export async function everyPrefixReplays(store: Store, what: string): Promise<void> {
@@ -55,7 +56,7 @@ export async function crashed(talk: Conversation, base: Store, at: number, fault
   for (const [call, times] of recorded) expect(executions().get(call), `${what}: ${call} was recorded`).toBe(times);
   if (!faulty.dead) {
     for (const [call, times] of executions()) {
-      const [run = "", key = ""] = call.split("\t"), events = family.get(run)?.events ?? [];
+      const [run = "", key = ""] = call.split("\t"), events = ownOf(family.get(run)?.events ?? []);
       const attempts = events.filter((event) => event.type === "AttemptStarted" && event.key === key).length;
       expect(times, `${what}: executions of ${call}`).toBe(attempts);
     }

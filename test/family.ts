@@ -21,6 +21,11 @@ export function checkFamily(family: Family, what: string): void {
   }
 }
 
+/** What a run has not from the one that it was forked from. */
+export function ownOf(events: readonly Event[]): readonly Event[] {
+  return events.slice(events.findLastIndex(({ type }) => type === "RunForked") + 1);
+}
+
 /** Each letter is read at most once, in the order of its number, and becomes what it is. */
 function checkMail({ events, mail }: Member, where: string): void {
   const read = events.flatMap((event) => "n" in event && event.n > 0 ? [event] : []);
@@ -61,7 +66,7 @@ function checkPauses(events: readonly Event[], where: string): void {
 /** Every child is the run of one call, and every call has its one child. */
 function checkBirths(runId: string, { events }: Member, family: Family, where: string): void {
   const started = events[0];
-  for (const event of events) if (event.type === "ChildStarted") {
+  for (const event of ownOf(events)) if (event.type === "ChildStarted") {
     const child = family.get(event.childId)?.events[0];
     expect(child, `${where}: child ${event.key} was made`).toMatchObject({ type: "RunStarted",
       parent: { id: runId, key: event.key } });
@@ -74,7 +79,7 @@ function checkBirths(runId: string, { events }: Member, family: Family, where: s
       return end?.type === "RunContinued" && end.nextId === runId;
     });
     expect(before, `${where}: one link before it`).toHaveLength(1);
-  } else if (parent !== undefined) {
+  } else if (parent !== undefined && !events.some(({ type }) => type === "RunForked")) { // a try's call is the first's
     const calls = family.get(parent.id)?.events.filter((event) => event.type === "ChildStarted"
       && event.childId === runId) ?? [];
     expect(calls.map((event) => "key" in event ? event.key : ""), `${where}: one call made it`).toEqual([parent.key]);
@@ -95,7 +100,7 @@ function checkSent(runId: string, { events, mail }: Member, family: Family, wher
     expect(read === 1 || (read === 0 && late), `${where}: ${dedupe} for ${to} is in ${JSON.stringify(boxes)}`)
       .toBe(true);
   };
-  for (const event of events) if (event.type === "SignalSent") once(`${runId}/${event.key}`, event.to);
+  for (const event of ownOf(events)) if (event.type === "SignalSent") once(`${runId}/${event.key}`, event.to);
   const started = events[0], end = events.at(-1);
   if (end?.type === "RunContinued") {
     const next = family.get(end.nextId)?.mail.map(({ dedupe }) => dedupe) ?? [];
@@ -104,6 +109,9 @@ function checkSent(runId: string, { events, mail }: Member, family: Family, wher
     expect(next, `${where} S1: unread mail went along`).toEqual(expect.arrayContaining(unread));
     for (const seq of unreadSignals(events)) expect(next, `${where} S1: signal ${seq} went along`).toContain(
       `${runId}/unread/${(events[seq - 1] as { readonly n: number }).n}`);
+  } else if (end?.type === "RunFailed" && end.retriedAs !== undefined) {
+    expect(family.get(end.retriedAs)?.events, `${where}: its next try was made`).toContainEqual(
+      expect.objectContaining({ type: "RunForked", from: runId, why: "retry" }));
   } else if (started?.type === "RunStarted" && started.parent !== undefined && end !== undefined) {
     once(`${runId}/end`, started.parent.id);
   }

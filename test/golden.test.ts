@@ -11,6 +11,7 @@ import { workflowSpec } from "../sdk/registry.ts";
 import { checkHistory } from "./checker.ts";
 import { conversations } from "./corpus/conversations.ts";
 import "./corpus/tasks.ts";
+import "./corpus/tries.ts";
 import { specimens } from "./corpus/workflows.ts";
 import { unreadSignals } from "./family.ts";
 
@@ -21,10 +22,10 @@ interface Exported { readonly format: string; readonly run: RunRow; readonly eve
 const read = (version: string, file: string): Exported =>
   JSON.parse(readFileSync(new URL(`${version}/${file}`, folder), "utf8")) as Exported;
 
-/** All of a decision but where it stands in the log, and in whose source. */
+/** All of a decision but where it stands in the log, in whose source, and which run the worker made for a next try. */
 function told(decision: object): object {
   return JSON.parse(JSON.stringify(decision, (key, value: unknown) =>
-    ["seq", "at", "site", "stack"].includes(key) ? undefined : value)) as object;
+    ["seq", "at", "site", "stack", "retriedAs"].includes(key) ? undefined : value)) as object;
 }
 
 describe.each(versions)("a history that version %s wrote", (version) => {
@@ -57,7 +58,7 @@ describe.each(versions)("a history that version %s wrote", (version) => {
       "SignalReceived", "WaitAnswered", "UpdateReceived", "ChildCompleted", "ChildFailed", "ChildCancelled",
       "ResultInjected", "TaskScheduled", "TimerStarted", "TimerCancelled", "TaskCancelRequested", "WaitOpened",
       "WaitClosed", "ChildStarted", "ChildCancelRequested", "SignalSent", "UpdateCompleted", "PatchDecided",
-      "Published", "RunContinued", "ValueRecorded", "RunCompleted", "RunFailed", "RunCancelled", "RunPaused"];
+      "Published", "RunContinued", "ValueRecorded", "RunCompleted", "RunFailed", "RunCancelled", "RunPaused", "RunForked"];
     expect(wanted.filter((type) => !seen.has(type))).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ import { workflowSpec } from "../sdk/registry.ts";
 import { allEnded, engineOn, familyOf, outcome, outsideOf } from "./conversing.ts";
 import { conversations } from "./corpus/conversations.ts";
 import "./corpus/tasks.ts";
+import "./corpus/tries.ts";
 import { specimens } from "./corpus/workflows.ts";
 
 const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
@@ -19,6 +20,10 @@ mkdirSync(folder, { recursive: true });
 /** Stacks name places of the machine that recorded. */
 function withoutStacks(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (key, inner: unknown) => key === "stack" ? undefined : inner));
+}
+function kindOf(row: RunRow, events: readonly Event[]): string {
+  if (events.some(({ type }) => type === "RunForked")) return "fork";
+  return row.parentId === null ? "link" : "child";
 }
 function write(name: string, run: RunRow, events: readonly Event[]): void {
   const path = new URL(`${name}.json`, folder);
@@ -38,7 +43,7 @@ for (const { name, run, outside } of [...conversations, ...specimens.map((one) =
   await allEnded(store, name);
   let others = 0;
   for (const [id, { row, events }] of await familyOf(store)) {
-    write(id === runId ? name : `${name}.${row.parentId === null ? "link" : "child"}-${++others}`, row, events);
+    write(id === runId ? name : `${name}.${kindOf(row, events)}-${++others}`, row, events);
   }
   await engine.close(0);
 }

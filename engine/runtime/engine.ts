@@ -128,8 +128,8 @@ export class RunEngine {
   /** A run whose past is another's up to some event, with other results or input; nothing of that past runs again. It
    *  runs here if this process has its code, else wherever a worker has. @throws FORK_REFUSED, NO_SUCH_EVENT */
   async fork(runId: string, edits: ForkEdits, who?: string): Promise<ForkedRun> {
-    const events = await this.history(runId);
-    return this.#bearFork(await this.row(runId), events, planFork(runId, events, edits), { why: "fork", who,
+    const events = await this.#insistHistory(runId);
+    return this.#bearFork(await this.#insistRow(runId), events, planFork(runId, events, edits), { why: "fork", who,
       input: edits.input });
   }
   /** Where these edits would leave the run's history; nothing is made. @throws FORK_REFUSED, NO_SUCH_EVENT */
@@ -141,7 +141,7 @@ export class RunEngine {
   /** Tries an ended or parked run again, from the call that failed, or from `at` if it is named: a fork that takes over
    *  its id and what its script knows it by. @throws NOTHING_TO_RETRY */
   async retry(runId: string, who?: string, at?: string): Promise<ForkedRun> {
-    const row = await this.row(runId), events = await this.history(runId), whole = planRetry(runId, events);
+    const row = await this.#insistRow(runId), events = await this.#insistHistory(runId), whole = planRetry(runId, events);
     const plan = at === undefined ? whole : planFork(runId, events, { at });
     const forked = await this.#bearFork(row, events, plan, { why: "retry", who });
     if (!TERMINAL_STATES.includes(row.state)) await this.cancel(runId, { reason: `retried as ${forked.runId}` });
@@ -164,7 +164,7 @@ export class RunEngine {
         const departure = await this.#worker.driver(runId)?.departed;
         if (departure?.how === "ended") return this.#outcomeOf(runId, departure.event);
         if (departure?.how === "parked") throw departure.error;
-        const row = await this.#worker.patience.insist(() => this.row(runId));
+        const row = await this.#insistRow(runId);
         if (TERMINAL_STATES.includes(row.state)) {
           return this.#outcomeOf(runId, (await this.#insistHistory(runId)).at(-1));
         }
@@ -247,6 +247,7 @@ export class RunEngine {
     return { runId, existed: result === "exists" };
   }
 
+  #insistRow(runId: string): Promise<RunRow> { return this.#worker.patience.insist(() => this.row(runId)) }
   #insistHistory(runId: string): Promise<readonly Event[]> {
     return this.#worker.patience.insist(() => this.history(runId)) }
 

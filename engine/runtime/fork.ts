@@ -104,8 +104,9 @@ export async function resolveFork(row: HistoryRow, source: (runId: string) => Pr
   const ended = new Set(shared.flatMap((event) => CHILD_ENDS.has(event.type) && "key" in event ? [event.key] : []));
   const events: Draft[] = shared.map((event) => {
     if (event.type === "RunStarted") return startOfFork(event, fork);
+    // As the code makes it: of the instant of its turn, which the event's own may be after.
     if (event.type === "ChildStarted" && !ended.has(event.key)) return { ...event, childId: childIdOf(row.runId,
-      event.key, event.at) };
+      event.key, shared[event.by - 1]?.at ?? event.at) };
     const value = "key" in event && Object.hasOwn(fork.replaced ?? {}, event.key ?? "") ? withResult(event,
       fork.replaced?.[event.key ?? ""]) : event;
     return "n" in value ? { ...value, n: 0 } : value; // its own mail begins at 1

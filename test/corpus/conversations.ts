@@ -9,7 +9,7 @@ import type { Event } from "../../engine/index.ts";
 
 /** Every execution of a task, in order: which run, which call, which attempt. */
 export const ledger: { readonly run: string; readonly key: string; readonly attempt: number }[] = [];
-function did(): void {
+export function did(): void {
   const { run, task: { key }, attempt } = taskContext();
   ledger.push({ run: run.id, key, attempt });
 }
@@ -28,6 +28,9 @@ export interface Outside {
   inject(key: string, value: unknown): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** Tries the run again, or forks it, unless that has been done. */
+  retry(): Promise<void>;
+  fork(edits: { readonly at?: string; readonly results?: { readonly [key: string]: unknown } }): Promise<void>;
   /** The run, or another. */
   cancel(runId?: string): Promise<void>;
 }
@@ -37,13 +40,15 @@ export interface Conversation {
   readonly run: Workflow<Inputs, unknown>;
   readonly end: { readonly value: unknown } | { readonly error: string };
   readonly outside?: (world: Outside) => Promise<void>;
+  /** Suite A stops it at every nth call to the store only: what it waits for takes long. */
+  readonly every?: number;
 }
 export const conversations: Conversation[] = [];
 function conversation(name: string, end: Conversation["end"], fn: () => Promise<unknown>,
   outside?: Conversation["outside"]): void {
   conversations.push({ name, end, run: workflow(`talk-${name}`, fn), ...(outside && { outside }) });
 }
-const CANCELLED = { error: "Cancelled: cancelled: enough" };
+export const CANCELLED = { error: "Cancelled: cancelled: enough" };
 
 const echo = task("talk-echo", async (value: unknown) => { did(); return value });
 const add = task("talk-add", async (a: number, b: number) => { did(); return a + b });

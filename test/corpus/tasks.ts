@@ -1,5 +1,5 @@
 /** The corpus, second part: what a task may ask for beyond an attempt in this thread. */
-import { task, taskContext, TaskError } from "../../sdk/index.ts";
+import { limit, task, taskContext, TaskError } from "../../sdk/index.ts";
 import { effects, specimen } from "./workflows.ts";
 
 const did = (what: string): void => { effects.push(what) };
@@ -29,6 +29,19 @@ specimen("heartbeats", "all pages", async () => page(3));
 specimen("silence", "the silence of attempt N of task 'quiet' took longer than 15 ms", async () =>
   (await failsAs(quiet())).replace(/attempt \d+/, "attempt N"));
 specimen("limits-of-waiting", [1, 2], async () => [await queued(1), await queued(2)]);
+
+const inVain = task("inVain", { retries: 999, retryDelay: 4, deadline: 15 }, () => { throw new Error("never") });
+const one = limit("corpus-one", 1);
+const holds = task("holds", { limits: [one] }, async () => {
+  did("holds");
+  await new Promise((resolve) => { setTimeout(resolve, 60) });
+  return "held";
+});
+const tooLate = task("tooLate", { limits: [one], queueTimeout: 5 }, () => "in time");
+specimen("deadline-of-all-attempts", "task 'inVain' with all its attempts took longer than 15 ms",
+  async () => failsAs(inVain()));
+specimen("queue-timeout", ["held", "the wait of task 'tooLate' to begin took longer than 5 ms"],
+  async () => Promise.all([holds(), failsAs(tooLate())]));
 
 async function failsAs(promise: Promise<unknown>): Promise<string> {
   try { return `no failure: ${String(await promise)}` } catch (error) {
