@@ -58,7 +58,8 @@ describe.each(versions)("a history that version %s wrote", (version) => {
       "SignalReceived", "WaitAnswered", "UpdateReceived", "ChildCompleted", "ChildFailed", "ChildCancelled",
       "ResultInjected", "TaskScheduled", "TimerStarted", "TimerCancelled", "TaskCancelRequested", "WaitOpened",
       "WaitClosed", "ChildStarted", "ChildCancelRequested", "SignalSent", "UpdateCompleted", "PatchDecided",
-      "Published", "RunContinued", "ValueRecorded", "RunCompleted", "RunFailed", "RunCancelled", "RunPaused", "RunForked"];
+      "Published", "RunContinued", "ValueRecorded", "RunCompleted", "RunFailed", "RunCancelled", "RunPaused",
+      "RunForked"];
     expect(wanted.filter((type) => !seen.has(type))).toEqual([]);
   });
 });

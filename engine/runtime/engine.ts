@@ -141,7 +141,8 @@ export class RunEngine {
   /** Tries an ended or parked run again, from the call that failed, or from `at` if it is named: a fork that takes over
    *  its id and what its script knows it by. @throws NOTHING_TO_RETRY */
   async retry(runId: string, who?: string, at?: string): Promise<ForkedRun> {
-    const row = await this.#insistRow(runId), events = await this.#insistHistory(runId), whole = planRetry(runId, events);
+    const row = await this.#insistRow(runId), events = await this.#insistHistory(runId);
+    const whole = planRetry(runId, events);
     const plan = at === undefined ? whole : planFork(runId, events, { at });
     const forked = await this.#bearFork(row, events, plan, { why: "retry", who });
     if (!TERMINAL_STATES.includes(row.state)) await this.cancel(runId, { reason: `retried as ${forked.runId}` });
