@@ -26,6 +26,7 @@ const KILLS = 3;
 const LIVES = 12;
 /** A life is killed after at most so many lines on stderr: three such lives are shorter than the whole. */
 const EXAMPLES: { readonly [file: string]: number } = {
+  "poller/render.ts": 6,
   "sales/daily.ts": 3, "btc/hourly.ts": 3, "orders/order.ts": 3, "race/quote.ts": 2, "many/map.ts": 2500,
 };
 afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
@@ -42,7 +43,7 @@ function drawFrom(start: number): (below: number) => number {
 /** One life of a command, killed when it has printed `lines` lines on stderr: one for the run, one for each task. */
 function live(args: readonly string[], where: Place, server: string, lines = Infinity): Promise<Life> {
   const env: NodeJS.ProcessEnv = { ...process.env, REPRISE_DATABASE_URL: where.database, OUT: where.out,
-    LEDGER: where.ledger, PRICES_URL: server };
+    LEDGER: where.ledger, PRICES_URL: server, RENDERS_URL: server };
   for (const name of ["VITEST", "REPRISE_LOG_LEVEL", "REPRISE_FRESH", "COUNT"]) delete env[name];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [here("../dist/sdk/cli/main.js"), ...args],

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { freshDatabase } from "./postgres-server.ts";
 import { clear, endAll, project, reprise, start } from "./talking.ts";
 
-interface Fixtures { readonly url: string; close(): Promise<void> }
+interface Fixtures { readonly url: string; polls(): readonly { job: string; after: number }[]; close(): Promise<void> }
 const cli = fileURLToPath(new URL("../dist/sdk/cli/main.js", import.meta.url));
 const example = (name: string): string => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "reprise-examples-"));
@@ -43,6 +43,7 @@ const EXPECTED: { readonly [file: string]: string } = {
   "many/map.ts": "sum of squares: 333283335000",
   "rates/report.ts": "north 108.00 usd\nsouth 270.00 usd\nwest  81.54 usd",
   "primes/count.ts": "17984 + 15876 + 15238 + 14853 = 63951 primes below 800000, 100 ticks",
+  "poller/render.ts": "The Sea: 20 frames, checksum 987775",
   "todos/etl.ts": '{"written":200,"done":90}',
   "saga/order.ts": ["lamp is on its way to Main Street 1", "the run failed: there is no address", "task:reserve#0",
     "task:charge#0", "task:undo charge#0", "task:undo reserve#0"].join("\n"),
@@ -77,7 +78,7 @@ function run(args: readonly string[], database: string, out: string,
     const child =
       spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, VITEST: "",
       REPRISE_DATABASE_URL: database, REPRISE_LOG_LEVEL: "critical", OUT: out, PRICES_URL: fixtures.url,
-        TODOS_URL: fixtures.url, ...(count !== undefined && { COUNT: count }) } });
+        TODOS_URL: fixtures.url, RENDERS_URL: fixtures.url, ...(count !== undefined && { COUNT: count }) } });
     let text = "", errors = "";
     child.stdout.on("data", (chunk) => { text += String(chunk) });
     child.stderr.on("data", (chunk) => { errors += String(chunk) });
@@ -141,6 +142,22 @@ test("a run of release 1 keeps its email under release 2; a new one takes the le
   expect(reprise(place, "check").stdout).toContain("1 runs replayed, 0 diverged");
   expect(reprise(place, "run", "welcome.ts").stdout).toBe("an email to Ada\n");
   expect(reprise(place, "run", "welcome.ts").stdout).toBe("a letter to Ada\n");
+});
+
+test("a poller that is killed goes on where its heartbeats say, with the same job", async () => {
+  const place = project("poller", {}), file = example("poller/render.ts"), from = fixtures.polls().length;
+  const first = start(place, [cli, "run", file], { REPRISE_LOG_LEVEL: "info", RENDERS_URL: fixtures.url });
+  await first.until(/16 of 20 frames/);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const before = fixtures.polls().slice(from);
+  const second = start(place, [cli, "run", file], { REPRISE_LOG_LEVEL: "info", RENDERS_URL: fixtures.url });
+  await second.until(/The Sea: 20 frames/);
+  expect(await second.ended).toBe(0);
+  const after = fixtures.polls().slice(from + before.length);
+  expect(new Set([...before, ...after].map(({ job }) => job)).size, "one job").toBe(1);
+  expect(before[0]?.after).toBe(0);
+  expect(after[0]?.after, "it does not begin anew").toBeGreaterThan(0);
 });
 
 /** Runs whose events are looked at: of a thousand children, the youngest. */
