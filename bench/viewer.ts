@@ -87,6 +87,9 @@ async function listQueries(): Promise<{ readonly [name: string]: number }> {
   const found: { [name: string]: number } = {};
   for (const [name, query] of [["listAllMs", ""], ["listRunningMs", "&state=running"],
     ["listParkedMs", "&state=parked"], ["listFailedMs", "&state=failed"], ["listWorkflowMs", "&workflow=workflow-7"],
+    ["listOldestMs", "&sort=oldest"], ["listOldestFailedMs", "&sort=oldest&state=failed"],
+    ["listLongestMs", "&sort=longest"], ["listLongestFailedMs", "&sort=longest&state=failed"],
+    ["listTookMs", "&took=1s"], ["listWorkerMs", "&worker=nobody"],
     ["listTwentyThousandTextMs", "&q=no-run-has-this"]] as const) {
     const taken: number[] = [];
     for (let i = 0; i <= ROUNDS; i++) {

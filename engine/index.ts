@@ -42,7 +42,7 @@ export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
 export { describeHolder, holderOf, type Holder } from "./directory.ts";
 export { TERMINAL_STATES, StoreError, type CacheEntry, type LimitInfo, type LogLine, type RunCount, type RunFilter,
-  type RunRow, type RunState, type SlotInfo, type Store, type TerminalState }
+  type RunRow, type RunSearch, type RunState, type SlotInfo, type Store, type TerminalState }
   from "./store/port.ts";
 export { withFaults, type Fault } from "./store/faults.ts";
 

@@ -249,6 +249,34 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
     expect(await found({ parked: true })).toEqual([]);
   });
 
+  test("finds runs by worker, version and duration, newest, oldest or longest first, between two ids", async () => {
+    const { store, worker, created } = given();
+    const workflow = randomUUID(), ids: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      ids.push(await created(i < 3 ? mine(worker, { workflow, codeVersion: `own-${i}` }) : newRun({ workflow })));
+    }
+    const found = async (search: object): Promise<number[]> => (await store.findRuns({ workflow, ...search }))
+      .map(({ runId }) => ids.indexOf(runId));
+    const done = async (i: number): Promise<void> => { await store.append([row(ids[i] ?? "", 3, 1)],
+      [{ runId: ids[i] ?? "", state: "completed", release: true }], []) };
+    await done(2);
+    expect(await found({})).toEqual([5, 4, 3, 2, 1, 0]);
+    expect(await found({ order: "oldest", limit: 2 })).toEqual([0, 1]);
+    expect(await found({ order: "oldest", limit: 2, after: ids[1] })).toEqual([2, 3]);
+    expect(await found({ before: ids[3], after: ids[0] })).toEqual([2, 1]);
+    expect(await found({ owner: worker })).toEqual([1, 0]);
+    expect(await found({ codeVersion: "own-1" })).toEqual([1]);
+    expect(await found({ states: ["running", "completed"], order: "oldest" })).toEqual([0, 1, 2]);
+    expect(await found({ states: ["running", "completed"], order: "oldest", after: ids[0], limit: 1 })).toEqual([1]);
+    expect(await found({ states: ["pending"], before: ids[5] })).toEqual([4, 3]);
+    expect(await found({ tookMs: HOUR })).toEqual([]);
+    expect(await found({ tookMs: 0, parked: false, states: ["completed"] })).toEqual([2]);
+    expect((await found({ order: "longest" })).toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    const longest = await store.findRuns({ workflow, order: "longest" }), now = await store.now();
+    const took = longest.map(({ createdAt, endedAt }) => (endedAt ?? now) - createdAt);
+    expect(took).toEqual(took.toSorted((a, b) => b - a));
+  });
+
   test("lists runs of several states, parked or not, merged newest first, page by page", async () => {
     const { store, worker, created } = given();
     const workflow = randomUUID(), ends = ["completed", "running", "parked", "failed"] as const;

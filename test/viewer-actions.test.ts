@@ -1,40 +1,17 @@
-/** The actions of the viewer's API, each over HTTP, on a real engine. */
+/** The actions of the viewer's API, each over HTTP, on a real house.engine. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openRunEngine, type Event, type RunEngine } from "../engine/index.ts";
-import { openViewer, type Viewer, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
+import { describe, expect, test } from "vitest";
+import type { Event } from "../engine/index.ts";
 import * as bodies from "../replay-viewer/server/wire-actions.ts";
 import * as wire from "../replay-viewer/server/wire.ts";
-import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
+import { offerDefault, withdrawDefault } from "../sdk/default-house.engine.ts";
 import { limit, signal, task, update, waitFor, workflow, z } from "../sdk/index.ts";
-import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 import { serveViewer } from "../sdk/viewer.ts";
+import { served, soon, type Told } from "./served.ts";
 
-const TOKEN = "a-token-of-this-test-of-32-letters";
-let engine: RunEngine, viewer: Viewer;
-const serve = (options: Partial<ViewerOptions> = {}): Promise<Viewer> => openViewer({ engine, port: 0, token: TOKEN,
-  ...options, limits: { perSecond: 10_000, burst: 10_000 } });
-beforeEach(async () => {
-  engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames, claims: "all",
-    observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
-  offerDefault(engine);
-  viewer = await serve();
-});
-afterEach(async () => {
-  await viewer.close();
-  await withdrawDefault(engine);
-  await engine.close(1000);
-});
-
-interface Told { readonly status: number; readonly body: unknown }
-async function ask(path: string, body?: object, origin = viewer.origin, token = TOKEN): Promise<Told> {
-  const response = await fetch(`${origin}/api/v1${path}`, { headers: { authorization: `Bearer ${token}`,
-    ...(body !== undefined && { "content-type": "application/json" }) }, ...(body !== undefined && {
-    method: "POST", body: JSON.stringify(body) }) });
-  return { status: response.status, body: await response.json() };
-}
+const house = served(), { ask } = house;
 async function act(path: string, body: object): Promise<z.output<typeof bodies.actionAnswer>> {
   const told = await ask(path, body);
   expect(told.status, JSON.stringify(told.body)).toBe(200);
@@ -45,8 +22,6 @@ const refusal = ({ status, body }: Told): readonly [number, string, string] => {
   return [status, error.code, error.message];
 };
 const types = (events: readonly Event[]): readonly string[] => events.map(({ type }) => type);
-const soon = <T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(look,
-  { timeout: 20_000 });
 
 let broken = true, charged = 0;
 const reserve = task("reserve", async (id: number) => `hold-${id}`);
@@ -78,11 +53,11 @@ describe("a run that has ended", () => {
     await run.result().catch(() => undefined);
     const { plan } = await act(`/runs/${run.id}/retry`, { dryRun: true });
     expect(plan).toMatchObject({ open: ["task:charge#0"], replaced: [], injected: [] });
-    expect(await engine.list({ workflow: "act-order" })).toHaveLength(1);
+    expect(await house.engine.list({ workflow: "act-order" })).toHaveLength(1);
     broken = false;
     const { run: made = "" } = await act(`/runs/${run.id}/retry`, { by: "ada" });
-    expect([await engine.result(made), charged]).toEqual(["paid hold-7", 2]);
-    expect((await engine.history(made)).find(({ type }) => type === "RunForked")).toMatchObject({ from: run.id,
+    expect([await house.engine.result(made), charged]).toEqual(["paid hold-7", 2]);
+    expect((await house.engine.history(made)).find(({ type }) => type === "RunForked")).toMatchObject({ from: run.id,
       who: "ada", why: "retry", seqs: plan?.seqs });
     expect(refusal(await ask(`/runs/${made}/retry`, {}))).toEqual([409, "NOTHING_TO_RETRY",
       `run ${made} has completed`]);
@@ -96,7 +71,7 @@ describe("a run that has ended", () => {
     const { plan } = await act(`/runs/${run.id}/fork`, { edit, dryRun: true });
     expect(plan).toMatchObject({ open: [], replaced: ["task:reserve#0"], injected: [] });
     const { run: made = "" } = await act(`/runs/${run.id}/fork`, { edit, by: "ada" });
-    expect(await engine.result(made)).toBe("paid hold-x");
+    expect(await house.engine.result(made)).toBe("paid hold-x");
     expect(await ask(`/runs/${run.id}/fork`, { edit: { "task:none#0": 1 } })).toMatchObject({ status: 409 });
     expect(await ask(`/runs/${run.id}/fork`, { at: 999 })).toMatchObject({ status: 404 });
     expect(await ask(`/runs/${run.id}/pause`, {})).toMatchObject({ status: 409 });
@@ -126,7 +101,7 @@ describe("a run that waits", () => {
 
   test("does an update and gives the reply, the refusal or the error", async () => {
     const run = await asks.start();
-    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     expect(await act(`/runs/${run.id}/update`, { name: "rename", value: "Ada" })).toEqual({ ok: true,
       reply: { p: "Ada" } });
     expect(await act(`/runs/${run.id}/update`, { name: "rename", value: "bad" })).toEqual({ ok: true,
@@ -138,14 +113,14 @@ describe("a run that waits", () => {
 
   test("has an open call settled by a person, who says why", async () => {
     const run = await asks.start();
-    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     expect(await ask(`/runs/${run.id}/inject`, { key: "wait:go#0", value: { to: "Oslo" } })).toMatchObject(
       { status: 400 });
     const why = { by: "ada", reason: "the sender is down" };
     expect(await act(`/runs/${run.id}/inject`, { key: "wait:go#0", value: { to: "Oslo" }, ...why }))
       .toEqual({ ok: true, pending: false });
-    expect((await engine.history(run.id)).find(({ type }) => type === "ResultInjected")).toMatchObject({ who: "ada",
-      reason: why.reason });
+    expect((await house.engine.history(run.id)).find(({ type }) => type === "ResultInjected")).toMatchObject({
+      who: "ada", reason: why.reason });
     expect(refusal(await ask(`/runs/${run.id}/inject`, { key: "task:none#0", ...why })).slice(0, 2))
       .toEqual([409, "INJECT_REFUSED"]);
     await act(`/runs/${run.id}/answer`, { name: "approve", value: { amount: 1 } });
@@ -153,21 +128,21 @@ describe("a run that waits", () => {
   });
   test("has an open call skipped by a person, who says why", async () => {
     const run = await asks.start(), why = { by: "ada", reason: "nobody sends it" };
-    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     expect(await ask(`/runs/${run.id}/skip`, { key: "wait:go#0", value: 1, ...why })).toMatchObject({ status: 400 });
     expect(await act(`/runs/${run.id}/skip`, { key: "wait:go#0", ...why })).toEqual({ ok: true, pending: false });
-    const skipped = (await engine.history(run.id)).find(({ type }) => type === "ResultInjected");
+    const skipped = (await house.engine.history(run.id)).find(({ type }) => type === "ResultInjected");
     expect(skipped).toMatchObject({ key: "wait:go#0", who: "ada", reason: why.reason });
     expect(skipped).not.toHaveProperty("value");
   });
 
   test("is paused and resumed", async () => {
     const run = await asks.start();
-    await soon(async () => types(await engine.history(run.id))).toContain("WaitOpened");
+    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     await act(`/runs/${run.id}/pause`, { by: "ada" });
-    await soon(async () => (await engine.row(run.id)).state).toBe("paused");
+    await soon(async () => (await house.engine.row(run.id)).state).toBe("paused");
     await act(`/runs/${run.id}/resume`, { by: "ada" });
-    await soon(async () => types(await engine.history(run.id))).toContain("RunUnpaused");
+    await soon(async () => types(await house.engine.history(run.id))).toContain("RunUnpaused");
     await run.cancel();
   });
 });
@@ -201,7 +176,7 @@ describe("how things stand", () => {
       .find(({ name }) => name === "act-db");
     await soon(one).toEqual({ name: "act-db", max: 1, perMs: null, nextAt: null, held: 1, waiting: 1 });
     const { slots } = bodies.slotsAnswer.parse((await ask("/limits/act-db")).body);
-    const { name } = await engine.row(run.id);
+    const { name } = await house.engine.row(run.id);
     expect(slots.map(({ runId, name: of, key, granted }) => [runId, of, key, granted])).toEqual([
       [run.id, name, "task:act-slow#0", true], [run.id, name, "task:act-slow#1", false]]);
     open();
@@ -230,7 +205,7 @@ describe("how things stand", () => {
 describe("a run is started", () => {
   test("of workflows that are told with the JSON schemas of their inputs, where this process has them", async () => {
     expect((await ask("/workflows")).body).toEqual({ canStart: false, workflows: [] });
-    const own = await serveViewer(engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "names-")));
+    const own = await serveViewer(house.engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "names-")));
     const { origin, hash } = new URL(own.url);
     const told = bodies.workflowsAnswer.parse((await ask("/workflows", undefined, origin, hash.slice(7))).body);
     expect(told.canStart).toBe(true);
@@ -245,12 +220,12 @@ describe("a run is started", () => {
     broken = false;
     expect(refusal(await ask("/runs", { workflow: "act-order", input: { id: 1 } })).slice(0, 2))
       .toEqual([409, "WORKFLOW_NOT_LOADED"]);
-    const own = await serveViewer(engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "actions-")));
+    const own = await serveViewer(house.engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "actions-")));
     const { origin, hash } = new URL(own.url), token = hash.replace("#token=", "");
     const start = (body: object): Promise<Told> => ask("/runs", { workflow: "act-order", ...body }, origin, token);
     const told = bodies.startAnswer.parse((await start({ input: { id: 2 }, name: "red-crane", tags: ["web"] })).body);
-    expect(await engine.result(told.run)).toBe("paid hold-2");
-    expect(await engine.row(told.run)).toMatchObject({ name: "red-crane", tags: ["web"] });
+    expect(await house.engine.result(told.run)).toBe("paid hold-2");
+    expect(await house.engine.row(told.run)).toMatchObject({ name: "red-crane", tags: ["web"] });
     expect(refusal(await start({ input: { id: "x" } }))).toEqual([422, "INPUT_INVALID",
       expect.stringContaining("id: ")]);
     expect(refusal(await start({ workflow: "act-none" })).slice(0, 2)).toEqual([409, "WORKFLOW_NOT_LOADED"]);
@@ -258,8 +233,7 @@ describe("a run is started", () => {
   });
 
   test("not where actions are off", async () => {
-    await viewer.close();
-    viewer = await serve({ allowActions: false });
+    await house.anew({ allowActions: false });
     const run = await asks.start();
     for (const [path, body] of [["/runs", { workflow: "act-order" }], [`/runs/${run.id}/answer`, { name: "x" }],
       [`/runs/${run.id}/inject`, { key: "x", by: "a", reason: "b" }], [`/runs/${run.id}/retry`, { dryRun: true }],

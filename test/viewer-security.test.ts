@@ -8,53 +8,29 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { openRunEngine, type RunEngine } from "../engine/index.ts";
 import { Redactor } from "../replay-viewer/server/redact.ts";
-import { openViewer, type AccessToken, type Viewer, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
+import { openViewer, type AccessToken, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
 import { problem } from "../replay-viewer/server/wire.ts";
-import { consoleObserver } from "../sdk/console.ts";
-import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
 import { logger, openEngine, task, workflow, z } from "../sdk/index.ts";
-import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { NO_RUN, served } from "./served.ts";
 
-const NO_RUN = "01JZZZZZZZZZZZZZZZZZZZZZZZ";
 const word = (name: string): string => `${name}-token-of-this-test-of-32-letters`;
 const TOKENS: readonly AccessToken[] = [
   { id: "reader", token: word("read"), scopes: ["read"] }, { id: "actor", token: word("act"), scopes: ["act"] },
   { id: "owner", token: word("admin"), scopes: ["admin"] }, { id: "nobody", token: word("none"), scopes: [] },
   { id: "late", token: word("late"), scopes: ["admin"], expiresAt: 1 },
   { id: "debugger", token: word("debug"), scopes: ["debug"] }];
-let engine: RunEngine, viewer: Viewer;
-
-beforeEach(async () => {
-  process.env["REPRISE_LOG_LEVEL"] = "critical";
-  engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames,
-    observer: consoleObserver(), claims: "all" });
-  offerDefault(engine);
-  viewer = await serve();
-});
-afterEach(async () => {
-  await viewer.close();
-  await withdrawDefault(engine);
-  await engine.close(1000);
-});
 const PLENTY = { perSecond: 10_000, burst: 10_000, failuresPerMinute: 10_000 };
-function serve(options: Partial<ViewerOptions> = {}): Promise<Viewer> {
-  return openViewer({ engine, port: 0, token: TOKENS, ...options, limits: { ...PLENTY, ...options.limits } });
-}
-async function anew(options: Partial<ViewerOptions>): Promise<void> {
-  await viewer.close();
-  viewer = await serve(options);
-}
+const house = served(TOKENS), { anew } = house;
 
 interface Answer { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string }
 type Sent = { method?: string; headers?: Record<string, string>; body?: string | Buffer; token?: string };
 /** A request as it is written, path and Host included: fetch would put them right. */
 async function send(path: string, sent: Sent = {}): Promise<Answer> {
   const { method = "GET", headers = {}, body, token = word("admin") } = sent;
-  const request = httpRequest({ host: "127.0.0.1", port: viewer.port, path, method, headers: {
+  const request = httpRequest({ host: "127.0.0.1", port: house.viewer.port, path, method, headers: {
     ...(token !== "" && { authorization: `Bearer ${token}` }),
     ...(body !== undefined && { "content-type": "application/json" }), ...headers } });
   request.on("error", () => undefined).end(body);
@@ -65,13 +41,13 @@ const codeOf = ({ text }: Answer): string => problem.parse(JSON.parse(text)).err
 /** The status with which an upgrade ends: 101 if it is let in. */
 function upgrade(path: string, protocols: readonly string[], headers: Record<string, string> = {}): Promise<number> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${viewer.port}${path}`, [...protocols], { headers });
+    const socket = new WebSocket(`ws://127.0.0.1:${house.viewer.port}${path}`, [...protocols], { headers });
     socket.on("open", () => { resolve(101); socket.terminate() });
     socket.on("unexpected-response", (_request, response) => { resolve(response.statusCode ?? 0); socket.terminate() });
     socket.on("error", () => undefined);
   });
 }
-const own = (): string => `127.0.0.1:${viewer.port}`;
+const own = (): string => `127.0.0.1:${house.viewer.port}`;
 
 describe("every route", () => {
   test("lets in who has its scope, and nobody else", async () => {
@@ -94,7 +70,7 @@ describe("every route", () => {
       }
     }
     expect(table).toEqual([]);
-    expect(Object.keys(paths)).toHaveLength(25);
+    expect(Object.keys(paths)).toHaveLength(29);
     expect((await send("/api/v1/runs", { method: "DELETE", token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing", { token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing")).status).toBe(404);
@@ -105,12 +81,13 @@ describe("every route", () => {
   test("is closed to pages of other sites and to other names of this server, sockets included", async () => {
     const good = ["reprise.v1", `reprise.${word("read")}`];
     const cases: readonly (readonly [number, Record<string, string>])[] = [
-      [200, {}], [200, { host: `localhost:${viewer.port}` }], [200, { origin: `http://${own()}` }],
+      [200, {}], [200, { host: `localhost:${house.viewer.port}` }], [200, { origin: `http://${own()}` }],
       [200, { "sec-fetch-site": "same-origin" }], [200, { "sec-fetch-site": "none" }],
-      [421, { host: `evil.example:${viewer.port}` }], [421, { host: "127.0.0.1" }], [421, { host: "127.0.0.1:1" }],
-      [421, { host: `127.0.0.1:${viewer.port}.evil.example` }],
+      [421, { host: `evil.example:${house.viewer.port}` }],
+      [421, { host: "127.0.0.1" }], [421, { host: "127.0.0.1:1" }],
+      [421, { host: `127.0.0.1:${house.viewer.port}.evil.example` }],
       [403, { origin: "http://evil.example" }], [403, { origin: "null" }], [403, { origin: "http://127.0.0.1:1" }],
-      [403, { origin: `https://${own()}` }], [403, { origin: `http://localhost:${viewer.port}` }],
+      [403, { origin: `https://${own()}` }], [403, { origin: `http://localhost:${house.viewer.port}` }],
       [403, { "sec-fetch-site": "cross-site" }], [403, { "sec-fetch-site": "same-site" }],
     ];
     for (const [status, headers] of cases) {
@@ -164,7 +141,7 @@ describe("a request", () => {
   });
 
   test("that is no HTTP is answered as such, with the same headers", async () => {
-    const socket = connect(viewer.port, "127.0.0.1", () => { socket.write("NONSENSE\r\n\r\n") });
+    const socket = connect(house.viewer.port, "127.0.0.1", () => { socket.write("NONSENSE\r\n\r\n") });
     const text = await textOf(socket);
     expect(text).toMatch(/^HTTP\/1\.1 400 /);
     expect(text).toContain("content-security-policy: default-src 'none'");
@@ -193,7 +170,7 @@ describe("a request", () => {
     await anew({ staticDir: inner });
     for (const path of ["/../secret.txt", "/assets/../../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt",
       "/assets/%2e%2e%2f%2e%2e%2fsecret.txt", "/..%5csecret.txt", "/..\\secret.txt", "//etc/passwd", "/assets/link.txt",
-      "/assets/link.txt%00.js", "/secret.txt", "/%zz.txt", `http://127.0.0.1:${viewer.port}/../secret.txt`]) {
+      "/assets/link.txt%00.js", "/secret.txt", "/%zz.txt", `http://127.0.0.1:${house.viewer.port}/../secret.txt`]) {
       const { status, text } = await send(path, { token: "" });
       expect(status, path).toBe(404);
       expect(text).not.toContain("SECRET");
@@ -224,7 +201,7 @@ describe("an answer", () => {
     const say = task("say", async (text: string) => { logger().info(text); return { [evil]: text } });
     const run = await workflow("evil", async (text: string) => say(text)).start(evil, { name: evil, tags: [evil] });
     await run.result();
-    await expect.poll(async () => (await engine.logs(run.id)).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await house.engine.logs(run.id)).length, { timeout: 20_000 }).toBe(1);
     for (const path of [`/runs/${run.id}`, `/runs/${run.id}/history`, `/runs/${run.id}/logs`, "/runs",
       `/runs?q=${encodeURIComponent(evil)}`]) {
       const { headers, text } = await send(`/api/v1${path}`);
@@ -250,7 +227,7 @@ describe("an answer", () => {
     await anew({ redact: ["pin"], limits: PLENTY });
     const run = await leaky.start({ user: "bob", password: secret });
     await run.result().catch(() => undefined);
-    await expect.poll(async () => (await engine.logs(run.id)).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await house.engine.logs(run.id)).length, { timeout: 20_000 }).toBe(1);
     const parts = await Promise.all([`/runs/${run.id}`, `/runs/${run.id}/history`, `/runs/${run.id}/logs`]
       .map((path) => send(`/api/v1${path}`)));
     const [ref = ""] = /[0-9a-f]{64}/.exec(parts[1]?.text ?? "") ?? [];
@@ -262,7 +239,7 @@ describe("an answer", () => {
     for (const text of [...parts.map((part) => part.text), live]) expect(text).not.toContain(secret);
     for (const text of [parts[1]?.text, parts[2]?.text, parts[3]?.text, live]) expect(text).toContain("[redacted]");
     expect(live).toContain('"user":"bob"');
-    expect(JSON.stringify(await engine.history(run.id))).toContain(secret);
+    expect(JSON.stringify(await house.engine.history(run.id))).toContain(secret);
   });
 
   test("is made without delay, however hard a text is to look through", () => {
@@ -281,7 +258,9 @@ describe("an answer", () => {
 
 describe("a server that others can reach", () => {
   const refused = async (options: Partial<ViewerOptions>): Promise<string> => {
-    try { await (await openViewer({ engine, port: 0, ...options })).close() } catch (error) { return String(error) }
+    try {
+      await (await openViewer({ engine: house.engine, port: 0, ...options })).close();
+    } catch (error) { return String(error) }
     return "open";
   };
 
@@ -295,12 +274,12 @@ describe("a server that others can reach", () => {
     expect(await refused({ host: "0.0.0.0", token: word("long"), insecureNoTls: true })).toBe("open");
     expect(await refused({ token: "tiny" })).toMatch(/16 to 200/);
     expect(await refused({ token: [] })).toMatch(/empty/);
-    expect(await refused({ port: viewer.port })).toMatch(/is taken/);
+    expect(await refused({ port: house.viewer.port })).toMatch(/is taken/);
   });
 
   test("is asked for no token on the loopback if that is wished, and still only by its own pages", async () => {
     await anew({ token: false });
-    expect(viewer.url).toBe(`http://127.0.0.1:${viewer.port}/`);
+    expect(house.viewer.url).toBe(`http://127.0.0.1:${house.viewer.port}/`);
     expect((await send("/api/v1/runs", { token: "" })).status).toBe(200);
     expect(await upgrade("/api/v1/live", [])).toBe(101);
     expect(await upgrade("/api/v1/live", [], { origin: "http://evil.example" })).toBe(403);
@@ -309,7 +288,7 @@ describe("a server that others can reach", () => {
   });
 
   test("makes up a token of 256 bits, and keeps it out of the part of the address that is sent", async () => {
-    const open = await openViewer({ engine, port: 0 });
+    const open = await openViewer({ engine: house.engine, port: 0 });
     expect(open.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{43}$/);
     await open.close();
   });
@@ -321,9 +300,9 @@ describe("a server that others can reach", () => {
       "-keyout", key, "-out", cert, "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
       { stdio: "ignore" });
     await anew({ tls: { key: readFileSync(key), cert: readFileSync(cert) } });
-    expect(viewer.origin).toBe(`https://127.0.0.1:${viewer.port}`);
-    const [response] = await once(httpsRequest(`${viewer.origin}/api/v1/runs`, { ca: readFileSync(cert),
-      headers: { origin: viewer.origin, authorization: `Bearer ${word("read")}` } }).end(),
+    expect(house.viewer.origin).toBe(`https://127.0.0.1:${house.viewer.port}`);
+    const [response] = await once(httpsRequest(`${house.viewer.origin}/api/v1/runs`, { ca: readFileSync(cert),
+      headers: { origin: house.viewer.origin, authorization: `Bearer ${word("read")}` } }).end(),
       "response") as [IncomingMessage];
     expect(await textOf(response)).toContain('"runs":[');
   });

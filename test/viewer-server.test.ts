@@ -2,56 +2,18 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket, type ClientOptions } from "ws";
-import { openRunEngine, type RunEngine } from "../engine/index.ts";
-import { openViewer, type Viewer, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
 import * as wire from "../replay-viewer/server/wire.ts";
 import { consoleObserver } from "../sdk/console.ts";
-import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
+import { offerDefault, withdrawDefault } from "../sdk/default-house.engine.ts";
 import { logger, sleep, task, workflow, z } from "../sdk/index.ts";
-import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { NO_RUN, served, soon, TOKEN } from "./served.ts";
 
-const TOKEN = "a-token-of-this-test-of-32-letters";
-const NO_RUN = "01JZZZZZZZZZZZZZZZZZZZZZZZ";
-let engine: RunEngine, viewer: Viewer;
-
-beforeEach(async () => {
-  process.env["REPRISE_LOG_LEVEL"] = "critical";
-  engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames,
-    observer: consoleObserver(), claims: "all" });
-  offerDefault(engine);
-  viewer = await serve();
-});
-afterEach(async () => {
-  await viewer.close();
-  await withdrawDefault(engine);
-  await engine.close(1000);
-});
-
-function serve(options: Partial<ViewerOptions> = {}): Promise<Viewer> {
-  return openViewer({ engine, port: 0, token: TOKEN, ...options,
-    limits: { perSecond: 10_000, burst: 10_000, ...options.limits } });
-}
-async function anew(options: Partial<ViewerOptions>): Promise<void> {
-  await viewer.close();
-  viewer = await serve(options);
-}
-
+const house = served(), { ask, anew, get } = house;
 const headers = { authorization: `Bearer ${TOKEN}` };
-async function ask(path: string, body?: object): Promise<{ status: number; body: unknown }> {
-  const response = await fetch(`${viewer.origin}/api/v1${path}`, body === undefined ? { headers }
-    : { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(body) });
-  return { status: response.status, body: await response.json() };
-}
-async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const { status, body } = await ask(path);
-  expect(status, JSON.stringify(body)).toBe(200);
-  return schema.parse(body);
-}
 const runs = (query = ""): Promise<z.output<typeof wire.listAnswer>> => get(`/runs${query}`, wire.listAnswer);
 
-const soon = <T>(look: () => T): ReturnType<typeof expect.poll<T>> => expect.poll(look, { timeout: 20_000 });
 const add = task("add", async (a: number, b: number) => { await pause(2); return a + b });
 const sum = workflow("sum", async (upTo: number) => {
   let total = 0;
@@ -73,7 +35,7 @@ describe("the list of runs", () => {
       next = page.next;
       pages++;
     } while (next !== null);
-    expect(seen).toEqual((await engine.list({})).map(({ runId }) => runId));
+    expect(seen).toEqual((await house.engine.list({})).map(({ runId }) => runId));
     expect(pages).toBe(3);
   });
 
@@ -92,6 +54,39 @@ describe("the list of runs", () => {
     expect(await names(`?since=${Date.now() + 1000}`)).toEqual([]);
     expect(await names("?since=2020-01-01")).toHaveLength(3);
     expect(await names("?state=parked")).toEqual([]);
+  });
+
+  test("comes oldest or longest first, and is narrowed by worker, version and duration", async () => {
+    const waiting = await long.start();
+    for (let i = 0; i < 4; i++) await brief();
+    await sum(40);
+    await soon(async () => (await house.engine.row(waiting.id)).owner).not.toBeNull();
+    const all = (await house.engine.list({})).map(({ runId }) => runId);
+    const { owner, codeVersion } = await house.engine.row(waiting.id);
+    const ids = async (query: string): Promise<string[]> => (await runs(query)).runs.map(({ runId }) => runId);
+    expect(await ids("?sort=newest")).toEqual(all);
+    expect(await ids("?sort=oldest")).toEqual(all.toReversed());
+    const seen: string[] = [];
+    for (let next: string | null = ""; next !== null;) {
+      const more: string = next && `&before=${next}`;
+      const page: z.output<typeof wire.listAnswer> = await runs(`?sort=oldest&limit=2&since=1h${more}`);
+      seen.push(...page.runs.map(({ runId }) => runId));
+      next = page.next;
+    }
+    expect(seen).toEqual(all.toReversed());
+    expect((await ids("?sort=longest")).slice(0, 2)).toEqual([waiting.id, all[0]]);
+    expect(await ids("?sort=longest&state=completed&limit=1")).toEqual([all[0]]);
+    expect(await ids("?took=1h")).toEqual([]);
+    expect(await ids("?took=0s&q=brief")).toHaveLength(4);
+    expect(await ids(`?worker=${owner ?? ""}`)).toEqual([waiting.id]);
+    expect(await ids(`?worker=${owner ?? ""}&state=completed`)).toEqual([]);
+    expect(await ids(`?version=${codeVersion}`)).toEqual(all);
+    expect(await ids("?version=none&sort=longest")).toEqual([]);
+    expect((await ask("/runs?took=7")).body).toMatchObject({ error: { code: "INVALID_DURATION" } });
+    const [first = "", second = ""] = all, told = await ask(`/tallies?runs=${first},${waiting.id},${NO_RUN},${second}`);
+    expect(wire.talliesAnswer.parse(told.body).tallies).toMatchObject([{ done: 40, failed: 0, retries: 0 },
+      { done: 0 }, null, { done: 0, events: expect.any(Number) }]);
+    await waiting.cancel();
   });
 
   test("refuses what it does not know, and says where", async () => {
@@ -119,7 +114,7 @@ describe("a run", () => {
       expect(page.events.length).toBeLessThanOrEqual(17);
       expect(Math.abs(page.now - Date.now())).toBeLessThan(2000);
     }
-    expect(events).toEqual(await engine.history(run.id));
+    expect(events).toEqual(await house.engine.history(run.id));
   });
 
   test("has its large values apart, by hash", async () => {
@@ -138,12 +133,13 @@ describe("a run", () => {
     const talk = task("talk", async () => { logger().warn("look", { n: 1 }) });
     const run = await workflow("talking", async () => { await talk() }).start();
     await run.result();
-    await engine.store.putSources({ codeVersion: "v7", files: { "src/a.ts": "h" } }, [{ hash: "h", text: "<b>" }]);
+    await house.engine.store.putSources({ codeVersion: "v7", files: { "src/a.ts": "h" } },
+      [{ hash: "h", text: "<b>" }]);
     await soon(async () => (await get(`/runs/${run.id}/logs`, wire.logsAnswer)).lines)
       .toMatchObject([{ level: "warn", message: "look", data: '{"n":1}', key: "task:talk#0" }]);
     expect((await get(`/runs/${run.id}/sources?version=v7`, wire.sourcesAnswer)).files).toEqual({ "src/a.ts": "<b>" });
     const own = await get(`/runs/${run.id}/sources`, wire.sourcesAnswer);
-    expect(own.codeVersion).toBe((await engine.row(run.id)).codeVersion);
+    expect(own.codeVersion).toBe((await house.engine.row(run.id)).codeVersion);
     expect(Object.values(own.files).join()).toContain("has logs and sources");
   });
 
@@ -161,8 +157,8 @@ describe("the server", () => {
   test("says that it is up, counts runs, and describes itself", async () => {
     await brief();
     await failing().catch(() => undefined);
-    expect(await (await fetch(`${viewer.origin}/api/v1/health`)).json()).toEqual({ status: "ok" });
-    const metrics = await (await fetch(`${viewer.origin}/api/v1/metrics`, { headers })).text();
+    expect(await (await fetch(`${house.viewer.origin}/api/v1/health`)).json()).toEqual({ status: "ok" });
+    const metrics = await (await fetch(`${house.viewer.origin}/api/v1/metrics`, { headers })).text();
     expect(metrics).toContain('reprise_runs{state="completed"} 1\n');
     expect(metrics).toContain('reprise_runs{state="failed"} 1\n');
     const { body } = await ask("/openapi.json");
@@ -170,13 +166,13 @@ describe("the server", () => {
     const { paths, openapi } = z.object({ openapi: z.string(),
       paths: z.record(z.string(), z.record(z.string(), operation)) }).parse(body);
     expect(openapi).toBe("3.1.0");
-    expect(Object.keys(paths)).toEqual(["/runs", "/runs/{id}", "/runs/{id}/history", "/runs/{id}/logs",
+    expect(Object.keys(paths)).toEqual(["/tallies", "/runs", "/runs/{id}", "/runs/{id}/history", "/runs/{id}/logs",
       "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/waits", "/runs/{id}/tree", "/limits", "/limits/{name}",
-      ...["cancel", "resume", "pause", "retry", "fork", "signal", "answer", "update", "inject"].map((name) =>
-        `/runs/{id}/${name}`), "/hooks/{id}/{token}", "/runs/{id}/locals", "/runs/{id}/log-points", "/health",
-      "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
-    expect(paths["/api/v1/runs"]?.["get"]?.parameters.map(({ name }) => name))
-      .toEqual(["state", "workflow", "tag", "q", "since", "before", "limit"]);
+      "/turns", ...["cancel", "resume", "pause", "retry", "fork", "signal", "answer", "update", "inject", "skip"]
+        .map((name) => `/runs/{id}/${name}`), "/workflows", "/hooks/{id}/{token}", "/runs/{id}/locals",
+      "/runs/{id}/log-points", "/health", "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
+    expect(paths["/api/v1/runs"]?.["get"]?.parameters.map(({ name }) => name)).toEqual(["state", "workflow", "tag", "q",
+      "since", "worker", "version", "took", "sort", "before", "limit"]);
   });
 
   test("cancels a run, once it is there and has not ended", async () => {
@@ -201,7 +197,7 @@ describe("the viewer's files", () => {
     }
     await anew({ staticDir: folder });
     const read = async (path: string, asked: Record<string, string> = {}): Promise<[number, string, Headers]> => {
-      const response = await fetch(viewer.origin + path, { headers: asked });
+      const response = await fetch(house.viewer.origin + path, { headers: asked });
       return [response.status, await response.text(), response.headers];
     };
     const [, page, kept] = await read("/");
@@ -213,7 +209,7 @@ describe("the viewer's files", () => {
     const [, script, forever] = await read("/assets/main-a1B2c3D4.js", { "accept-encoding": "identity" });
     expect(script).toBe("let a");
     expect(forever.get("cache-control")).toBe("public, max-age=31536000, immutable");
-    const brotli = await fetch(`${viewer.origin}/assets/main-a1B2c3D4.js`, { method: "HEAD",
+    const brotli = await fetch(`${house.viewer.origin}/assets/main-a1B2c3D4.js`, { method: "HEAD",
       headers: { "accept-encoding": "gzip, br" } });
     expect(brotli.headers.get("content-encoding")).toBe("br");
     expect((await read("/icon.svg"))[2].get("content-type")).toBe("image/svg+xml");
@@ -222,7 +218,7 @@ describe("the viewer's files", () => {
 
   test("that are not built are replaced by a page that says so", async () => {
     await anew({ staticDir: join(tmpdir(), "there-is-nothing-here") });
-    expect(await (await fetch(viewer.url)).text()).toContain("The viewer is not built");
+    expect(await (await fetch(house.viewer.url)).text()).toContain("The viewer is not built");
   });
 });
 
@@ -234,7 +230,7 @@ class Listener {
   readonly opened: Promise<void>;
   readonly closed: Promise<number>;
   constructor(options: ClientOptions = {}) {
-    this.socket = new WebSocket(`${viewer.origin.replace("http", "ws")}/api/v1/live`,
+    this.socket = new WebSocket(`${house.viewer.origin.replace("http", "ws")}/api/v1/live`,
       ["reprise.v1", `reprise.${TOKEN}`], options);
     this.closed = new Promise((resolve) => { this.socket.once("close", resolve) });
     this.opened = new Promise((resolve, reject) => {
@@ -261,7 +257,7 @@ describe("a socket", () => {
     const run = await sum.start(60), live = new Listener();
     await live.say({ sub: run.id, after: 0 });
     await run.result();
-    const events = await engine.history(run.id);
+    const events = await house.engine.history(run.id);
     await soon(() => live.last).toBe(events.length);
     expect(live.seqs).toEqual(upTo(events.length));
     expect(live.updates.length).toBeGreaterThan(1);
@@ -282,11 +278,11 @@ describe("a socket", () => {
       live.socket.terminate();
       await live.closed;
       seqs.push(...live.seqs);
-      const row = await engine.row(run.id);
-      if (row.state === "completed") head = (await engine.history(run.id)).length;
+      const row = await house.engine.row(run.id);
+      if (row.state === "completed") head = (await house.engine.history(run.id)).length;
     }
     expect(breaks).toBeGreaterThan(3);
-    expect(seqs).toEqual(upTo((await engine.history(run.id)).length));
+    expect(seqs).toEqual(upTo((await house.engine.history(run.id)).length));
   });
 
   test("follows several runs, begins anew where it is told, and leaves", async () => {
@@ -303,7 +299,7 @@ describe("a socket", () => {
     await pause(50);
     live.heard.length = 0;
     await two.cancel();
-    await soon(async () => (await engine.row(two.id)).state).toBe("cancelled");
+    await soon(async () => (await house.engine.row(two.id)).state).toBe("cancelled");
     await pause(200);
     expect(live.heard).toEqual([]);
     live.socket.terminate();
@@ -330,7 +326,7 @@ describe("a socket", () => {
     const make = task("make", async (n: number) => String(n).repeat(30_000));
     const run = await workflow("wide", async () => { for (let i = 0; i < 600; i++) await make(i % 10) }).start();
     await run.result();
-    const live = new Listener(), { length } = await engine.history(run.id);
+    const live = new Listener(), { length } = await house.engine.history(run.id);
     await live.say({ sub: run.id, after: 0 });
     await soon(() => live.heard.length).toBeGreaterThan(0);
     live.socket.pause();
@@ -369,7 +365,7 @@ describe("a socket", () => {
     expect(Date.now()).toBeGreaterThanOrEqual(at);
     await anew({});
     const patient = new Listener();
-    await patient.opened.then(() => viewer.close());
+    await patient.opened.then(() => house.viewer.close());
     expect(await patient.closed).toBe(1001);
   });
 });

@@ -1,27 +1,11 @@
 /** Addresses that wait: made by a workflow, answered once by whoever has them, over real HTTP. */
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { openRunEngine, type RunEngine } from "../engine/index.ts";
-import { openViewer, type Viewer } from "../replay-viewer/server/viewer.ts";
-import { consoleObserver } from "../sdk/console.ts";
-import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
+import { expect, test } from "vitest";
 import { task, waitFor, workflow, z } from "../sdk/index.ts";
-import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { served } from "./served.ts";
 
-let engine: RunEngine, viewer: Viewer;
-beforeEach(async () => {
-  process.env["REPRISE_LOG_LEVEL"] = "critical";
-  engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames,
-    observer: consoleObserver(), claims: "all" });
-  offerDefault(engine);
-  viewer = await openViewer({ engine, port: 0, token: "a-token-of-this-test-of-32-letters" });
-});
-afterEach(async () => {
-  await viewer.close();
-  await withdrawDefault(engine);
-  await engine.close(1000);
-});
+const house = served();
 async function call(path: string, body: unknown): Promise<{ status: number; code: unknown }> {
-  const response = await fetch(`${viewer.origin}${path}`, { method: "POST",
+  const response = await fetch(`${house.viewer.origin}${path}`, { method: "POST",
     headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   const answer = await response.json() as { error?: { code: string }; ok?: boolean }; // as the API documents
   return { status: response.status, code: answer.error?.code ?? answer.ok };

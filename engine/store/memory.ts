@@ -5,8 +5,9 @@ import {
   CONTROL_MAIL, TERMINAL_STATES, type AppendRow, type CacheAnswer, type CacheEntry, type Change, type Claimed,
   type ClaimRequest, type CreateAnswer, type HistoryRow, type LogLine, type Mail, type NewRun,
   type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent, type RunCount, type SourceVersion,
-  type Store, type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo,
+  type Store, type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo, type RunSearch,
 } from "./port.ts";
+import { found, matches } from "./memory-list.ts";
 import { countTurns, grantTurns, MemorySlots } from "./memory-slots.ts";
 
 interface Run {
@@ -201,6 +202,9 @@ class MemoryStore implements Store {
       .slice(0, Math.min(1000, filter.limit ?? 100)).map((run) => this.#seen(run));
   }
 
+  async findRuns(search: RunSearch): Promise<readonly RunRow[]> {
+    return found([...this.#runs.values()], search, this.#now()).map((run) => this.#seen(run));
+  }
   async turnKeys(): ReturnType<Store["turnKeys"]> { return countTurns([...this.#runs.values()].map(({ row }) => row)) }
   async countRuns(): Promise<readonly RunCount[]> {
     const counts = new Map<string, RunCount>();
@@ -383,16 +387,4 @@ function newRow(run: NewRun, now: number): Run["row"] {
     file: run.file ?? null, idempotencyKey: run.idempotencyKey ?? null, scriptKey: run.scriptKey ?? null,
     parentId: run.parentId ?? null, rootId: run.rootId ?? null, createdAt: now, startedAt: mine ? now : null,
       endedAt: null };
-}
-
-function matches(row: Run["row"], filter: RunFilter): boolean {
-  return (filter.states === undefined || filter.states.includes(row.state))
-    && (filter.workflow === undefined || filter.workflow === row.workflow)
-    && (filter.tag === undefined || row.tags.includes(filter.tag))
-    && (filter.name === undefined || filter.name === row.name)
-    && (filter.idempotencyKey === undefined || filter.idempotencyKey === row.idempotencyKey)
-    && (filter.scriptKey === undefined || filter.scriptKey === row.scriptKey)
-    && (filter.idPrefix === undefined || row.runId.startsWith(filter.idPrefix))
-    && (filter.parked === undefined || filter.parked === (row.parked !== null))
-    && (filter.before === undefined || row.runId < filter.before);
 }

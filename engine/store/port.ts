@@ -157,6 +157,18 @@ export interface RunFilter {
   /** At most 1000; default 100. */
   readonly limit?: number;
 }
+/** Runs in an order of one's own: `longest` looks at the 20,000 newest that meet the filters. */
+export interface RunSearch extends Pick<RunFilter, "states" | "workflow" | "tag" | "parked" | "before" | "limit"> {
+  /** The worker that holds them. */
+  readonly owner?: string;
+  readonly codeVersion?: string;
+  /** They took so long at least, until now if they have not ended. */
+  readonly tookMs?: number;
+  /** Only runs newer than this id. */
+  readonly after?: string;
+  /** Default newest. */
+  readonly order?: "newest" | "oldest" | "longest";
+}
 /** How many runs are in a state. A parked run keeps the state that it had, and is counted apart. */
 export interface RunCount { readonly state: RunState; readonly parked: boolean; readonly count: number }
 /** An attempt that wants a slot of a limit. */
@@ -298,6 +310,7 @@ export interface Store {
 
   run(runId: string): Promise<RunRow | undefined>;
   listRuns(filter: RunFilter): Promise<readonly RunRow[]>;
+  findRuns(search: RunSearch): Promise<readonly RunRow[]>;
   /** Runs that share a slot key and have not ended: those that have their turn, then those in line; at most 1000. */
   turns(slotKey: string): Promise<readonly { readonly runId: string; readonly held: boolean }[]>;
   /** Slot keys of runs that have not ended, by name: how many have their turn, and how many wait for one. */

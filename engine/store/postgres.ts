@@ -70,7 +70,9 @@ class Pool {
 function connect(url: string, max: number, statementTimeoutMs: number): postgres.Sql {
   return postgres(url, {
     ...UNTYPED, max, fetch_types: false, onnotice: () => undefined, connect_timeout: 4, backoff: () => 0.05,
-    connection: { search_path: `${SCHEMA},public`, statement_timeout: statementTimeoutMs, application_name: "reprise" },
+    // Compiling a statement took 0.4 s of the 0.43 that the longest runs of a million were found in.
+    connection: { jit: "off", search_path: `${SCHEMA},public`, statement_timeout: statementTimeoutMs,
+      application_name: "reprise" },
   });
 }
 

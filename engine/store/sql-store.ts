@@ -4,7 +4,7 @@ import type { Execute, OpenTransaction } from "../core/transaction.ts";
 import { statement } from "./statements.ts";
 import type {
   AppendRow, CacheAnswer, CacheEntry, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard,
-    LogLine, Mail, NewRun, Post, PostAnswer, RunCount, RunFilter, RunRow,
+    LogLine, Mail, NewRun, Post, PostAnswer, RunCount, RunFilter, RunRow, RunSearch,
   RunState, Sent, SlotInfo, SlotRequest, LimitInfo, SourceVersion, Store, StoreSize, TurnKey, WorkerInfo,
 } from "./port.ts";
 
@@ -172,6 +172,12 @@ export class SqlStore implements Store {
     return row;
   }
   listRuns(filter: RunFilter): Promise<readonly RunRow[]> { return this.#list(filter, null) }
+  async findRuns(search: RunSearch): Promise<readonly RunRow[]> {
+    const { order = "newest", limit = 100 } = search, most = Math.min(1000, limit);
+    return (await this.#ask(statement("find-runs"), [json(search.states), search.workflow ?? null, search.tag ?? null,
+      search.parked ?? null, search.owner ?? null, search.codeVersion ?? null, search.tookMs ?? null, order,
+      search.before ?? null, search.after ?? null, most, order === "longest" ? LOOKED_AT : most])).map(runRow);
+  }
   async turns(slotKey: string): Promise<readonly { readonly runId: string; readonly held: boolean }[]> {
     return (await this.#ask(statement("turns"), [slotKey])).map((row) => ({ runId: text(row["run_id"]),
       held: row["slot_held"] === true }));
@@ -270,6 +276,9 @@ export class SqlStore implements Store {
     return rows.map(runRow);
   }
 }
+
+/** Runs among which the longest are sought. */
+const LOOKED_AT = 20_000;
 
 async function createWithin(run: NewRun, execute: Execute): Promise<CreateAnswer> {
   const rows: unknown = await execute(START, [JSON.stringify(runWire(run))]);

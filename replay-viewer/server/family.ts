@@ -1,11 +1,10 @@
-/** Runs that runs have started, as their histories tell it. A history only grows: what was read of one is kept. */
-import { RepriseError, type RunEngine, type RunRow } from "../../engine/index.ts";
+/** Runs that runs have started, as their histories tell it. */
+import type { RunEngine, RunRow } from "../../engine/index.ts";
+import { Grown, type StoredEvent } from "./grown.ts";
 
 /** Runs of a tree that are told at most, those above included apart. */
 export const MOST_RUNS = 200;
 const MOST_ABOVE = 50;
-/** Runs of which the children are kept. */
-const MOST_KEPT = 5000;
 
 interface Child { readonly id: string; readonly key: string }
 /** A run, the one under which it stands, and the call of that one. A fork has its children from the run that it came
@@ -15,9 +14,12 @@ export interface Kin { readonly row: RunRow; readonly parentId: string | null; r
 /** Families of the runs of one engine. */
 export class Families {
   readonly #engine: RunEngine;
-  readonly #kept = new Map<string, { head: number; readonly children: Child[] }>();
+  readonly #born: Grown<Child[]>;
 
-  constructor(engine: RunEngine) { this.#engine = engine }
+  constructor(engine: RunEngine) {
+    this.#engine = engine;
+    this.#born = new Grown<Child[]>(engine, () => [], addChild);
+  }
 
   /** The runs above one, from the first of all, and then it and what it started, level by level. @throws
    *  RUN_NOT_FOUND */
@@ -57,29 +59,12 @@ export class Families {
     return parent && (await this.#children(parent.runId)).find(({ id }) => id === runId)?.key;
   }
 
-  async #children(runId: string): Promise<readonly Child[]> {
-    const kept = this.#kept.get(runId) ?? { head: 0, children: [] };
-    if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    this.#kept.set(runId, kept);
-    for (const { firstSeq, count, events } of await this.#engine.rows(runId, kept.head + 1)) {
-      // Another reading may have been faster.
-      if (firstSeq !== kept.head + 1) continue;
-      kept.head += count;
-      // Few rows tell of a child: the others are not parsed.
-      if (events.includes('"ChildStarted"')) kept.children.push(...childrenIn(runId, events));
-    }
-    return kept.children;
-  }
+  /** Few rows of a history tell of a child. */
+  #children(runId: string): Promise<readonly Child[]> { return this.#born.of(runId, '"ChildStarted"') }
 }
 
-function childrenIn(runId: string, text: string): readonly Child[] {
-  let events: unknown;
-  try { events = JSON.parse(text) } catch {
-    throw new RepriseError("HISTORY_CORRUPT", `run ${runId}: a row is not JSON`,
-      "Restore the run from a backup; see reprise db verify.");
+function addChild(children: Child[], { type, childId, key }: StoredEvent): void {
+  if (type === "ChildStarted" && typeof childId === "string" && typeof key === "string") {
+    children.push({ id: childId, key });
   }
-  const list: readonly unknown[] = Array.isArray(events) ? events : [];
-  return list.flatMap((event) => typeof event === "object" && event !== null && "type" in event
-    && event.type === "ChildStarted" && "childId" in event && typeof event.childId === "string"
-    && "key" in event && typeof event.key === "string" ? [{ id: event.childId, key: event.key }] : []);
 }

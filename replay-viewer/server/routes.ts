@@ -7,7 +7,7 @@ import { Refusal } from "./problem.ts";
 import { route, type Route, type RouteParts } from "./route.ts";
 import { acting } from "./routes-actions.ts";
 import { standing } from "./routes-standing.ts";
-import { listRuns } from "./run-list.ts";
+import { listRuns, Tallies } from "./run-list.ts";
 import * as wire from "./wire.ts";
 import * as wireDebug from "./wire-debug.ts";
 
@@ -28,8 +28,11 @@ export function routesOf(parts: RouteParts): readonly Route[] {
 }
 
 function reading({ engine, histories, redactor, storeClock }: RouteParts): readonly Route[] {
+  const tallies = new Tallies(engine);
   return [
-    route({ path: "/runs", scope: "read", summary: "Runs, newest first", query: wire.listQuery,
+    route({ path: "/tallies", scope: "read", summary: "Tasks of runs, counted", query: wire.talliesQuery,
+      answer: wire.talliesAnswer, handle: async ({ query }) => ({ tallies: [...await tallies.of(query.runs)] }) }),
+    route({ path: "/runs", scope: "read", summary: "Runs, newest first or in another order", query: wire.listQuery,
       answer: wire.listAnswer, handle: async ({ query }) => {
         const { runs, next } = await listRuns(engine, query);
         return { runs: runs.map((row) => sent(redactor.run(row))), next };

@@ -59,11 +59,23 @@ export const listQuery = z.strictObject({
   q: short.describe("part of an id, a name, a workflow or a tag").optional(),
   since: z.string().min(1).max(40).describe("created since: 24h, 30m, an ISO date, or milliseconds since 1970")
     .optional(),
-  before: runId.optional(),
+  worker: short.describe("the worker that holds them, by its id").optional(),
+  version: short.describe("the code version that began them").optional(),
+  took: z.string().min(1).max(40).describe("they took so long at least, until now if they go on: 30s, 5m, 1h")
+    .optional(),
+  sort: z.enum(["newest", "oldest", "longest"]).describe("longest: of the 20,000 newest, one page").optional(),
+  before: runId.describe("`next` of the page before").optional(),
   limit: count(1, 500, 100),
 });
 export type ListQuery = z.output<typeof listQuery>;
 export const listAnswer = z.object({ runs: z.array(runRow), next: maybeText });
+
+const idList = z.string().max(3000).transform((text) => text.split(",")).pipe(z.array(runId).min(1).max(100));
+export const talliesQuery = z.strictObject({ runs: idList.describe("ids with commas, at most 100") });
+/** Events by now, tasks that are done and that failed, and retries; null for a run of more than 5,000 events, and for
+ *  one that is not there. */
+export const talliesAnswer = z.object({ tallies: z.array(z.object({ events: z.number(), done: z.number(),
+  failed: z.number(), retries: z.number() }).nullable()) });
 
 export const oneRun = z.strictObject({ id: runId });
 /** The address of a webhook. */

@@ -99,14 +99,24 @@ export function asProblem(error: unknown): Problem {
 /** Filters of the list of runs, as the address has them. */
 export interface RunQuery {
   readonly state?: string; readonly workflow?: string; readonly q?: string; readonly tag?: string;
-  readonly since?: string;
+  readonly since?: string; readonly worker?: string; readonly version?: string; readonly took?: string;
+  readonly sort?: string;
 }
+/** The longest are one page; the others go on from `before`. */
+export const LONGEST = 200, PAGE = 50;
 export const listRuns = (query: RunQuery, before: string | undefined, signal: AbortSignal):
   Promise<{ readonly runs: readonly RunRow[]; readonly next: string | null }> => {
   const params = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, before, limit: "50" })) if (value) params.set(name, value);
+  for (const [name, value] of Object.entries({ ...query, before,
+    limit: String(query.sort === "longest" ? LONGEST : PAGE) })) if (value) params.set(name, value);
   return call(`/runs?${params.toString()}`, { signal });
 };
+/** Events of a run and what became of its tasks, counted. */
+export interface Tally { readonly events: number; readonly done: number; readonly failed: number;
+  readonly retries: number }
+/** In the order of the ids; null for a run that is too long to be counted here. */
+export const talliesOf = (ids: readonly string[]): Promise<{ readonly tallies: readonly (Tally | null)[] }> =>
+  call(`/tallies?runs=${ids.join(",")}`);
 export const oneRun = (id: string): Promise<{ readonly run: RunRow }> => call(`/runs/${id}`);
 export const historyAfter = (id: string, after: number, limit = 5000): Promise<HistoryPage> =>
   call(`/runs/${id}/history?after=${after}&limit=${limit}`);

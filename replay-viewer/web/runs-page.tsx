@@ -2,9 +2,9 @@
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { ago, duration, number, shortId, stamp } from "../model/format.ts";
+import { ago, count, duration, number, shortId, stamp } from "../model/format.ts";
 import { RUN_STATES, type RunRow, type RunState } from "../model/wire.ts";
-import { useToken } from "./api.ts";
+import { useToken, type Tally } from "./api.ts";
 import { Icon } from "./icons.tsx";
 import { connected } from "./live.ts";
 import { runLook, State, stateLook } from "./looks.tsx";
@@ -36,7 +36,7 @@ export function RunsPage(): JSX.Element {
   useEffect(() => { chosenRow.value = Math.min(chosenRow.peek(), rows.length - 1) }, [rows.length]);
   return <main class="page runs">
     <Top title="Runs"><a class="button" href={address("/workflows")}><Icon name="play" size={13} />Start a run</a></Top>
-    <Filters workflows={[...new Set(rows.map((row) => row.workflow))]} />
+    <Filters rows={rows} />
     <Body list={list} now={now.value} filtered={filters !== "{}"} />
     <footer class="foot"><Count list={list} /><span class="grow" />
       <Hints hints={[["↑ ↓", "choose"], ["↵", "open"], ["/", "search"], ["x", "compare"]]} />
@@ -55,34 +55,70 @@ function Body({ list, now, filtered }: { list: RunList; now: number; filtered: b
     return <div class="fill">{list.loading.value ? <p class="loading">Loading the runs…</p>
       : filtered ? <NoMatch /> : <NoRuns />}</div>;
   }
-  return <div class="runs-table" role="table" aria-label="Runs, newest first" aria-rowcount={rows.length + 1}>
+  return <div class="runs-table" role="table" aria-label={`Runs, ${param("sort") || "newest"} first`}
+    aria-rowcount={rows.length + 1}>
     <div role="rowgroup"><div class="runs-head" role="row">{HEADS.map(([word, look]) =>
-      <span key={word} role="columnheader" class={look}>{word}</span>)}</div></div>
+      SORTS[word] === undefined ? <span key={word} role="columnheader" class={look}>{word}</span>
+        : <SortHead key={word} word={word} look={look} />)}</div></div>
     <Windowed class="fill" label="Runs" role="rowgroup" count={rows.length} rowHeight={ROW} reveal={chosen}
       onEnd={() => { void list.next() }}
       row={(i) => { const row = rows[i]; return row && <Row key={row.runId} row={row} now={now} index={i}
-        chosen={i === chosen} /> }} />
+        chosen={i === chosen} tally={list.tally(row)} /> }} />
   </div>;
 }
-const HEADS = [["State", ""], ["Run", ""], ["Workflow", ""], ["Started", ""], ["Took", "num"], ["Events", "num"],
-  ["Worker", ""]] as const;
+const HEADS = [["State", ""], ["Run", ""], ["Workflow", ""], ["Started", ""], ["Took", "num"], ["Tasks", ""],
+  ["Events", "num"], ["Worker", ""]] as const;
+/** The orders that a column's head goes through, one after the other. */
+const SORTS: { readonly [word: string]: readonly string[] | undefined } = { Started: ["newest", "oldest"],
+  Took: ["longest", "newest"] };
 
-function Row({ row, now, index, chosen }: { row: RunRow; now: number; index: number; chosen: boolean }): JSX.Element {
+function SortHead({ word, look }: { word: string; look: string }): JSX.Element {
+  const now = param("sort") || "newest", [first = "newest", second = "newest"] = SORTS[word] ?? [];
+  const mine = now === first || word === "Started" && now === "oldest", next = now === first ? second : first;
+  return <span role="columnheader" class={look}
+    aria-sort={!mine ? "none" : now === "oldest" ? "ascending" : "descending"}>
+    <button class="quiet tiny" title={`Show the ${next} first`}
+      onClick={() => { change({ sort: next === "newest" ? undefined : next }) }}>{word}
+      {mine && <Icon name="down" size={11} class={now === "oldest" ? "up" : ""} />}</button></span>;
+}
+
+function Row({ row, now, index, chosen, tally }: { row: RunRow; now: number; index: number; chosen: boolean;
+  tally: Tally | null | undefined }): JSX.Element {
   const took = tookMs(row, now), look = runLook(row);
   return <div class={`run-row${chosen ? " chosen" : ""}`} role="row" aria-rowindex={index + 2}>
     <span role="cell"><State look={look} /></span>
     <span role="cell" class="cut"><a class="strong over" href={address(`/runs/${row.runId}`)}
-      onFocus={() => { chosenRow.value = index }}>{row.name}</a>{row.tags.map((tag) => <span class="tag"
-        key={tag}>{tag}</span>)}</span>
-    <span role="cell" class="cut">{row.workflow}<span class="faint code"> {shortId(row.codeVersion)}</span></span>
+      onFocus={() => { chosenRow.value = index }}>{row.name}</a>{row.tags.map((tag) => <Only key={tag} name="tag"
+        value={tag} word={tag} look="tag" chosen={chosen} />)}</span>
+    <span role="cell" class="cut">{row.workflow} <Only name="version" value={row.codeVersion}
+      word={shortId(row.codeVersion)} look="faint code" chosen={chosen} /></span>
     <span role="cell" title={stamp(row.createdAt)}>{ago(row.createdAt, now)}</span>
     <span role="cell" class="num">{took === undefined ? "" : duration(took)}</span>
-    <span role="cell" class="num">{number(row.asOf)}{row.crashes > 0 && <span class="tone-wait"
-      title="times that its worker died">
+    <span role="cell" class="tally">{tally && <TallyPart tally={tally} />}</span>
+    <span role="cell" class="num">{number(Math.max(row.asOf, tally?.events ?? 0))}
+      {row.crashes > 0 && <span class="tone-wait" title="times that its worker died">
       {" "}· {row.crashes} lost</span>}</span>
-    <span role="cell" class="last"><span class="cut faint">{row.parked ?? (row.owner === null ? "" : shortId(row.owner)
-      + (row.ownerAlive ? "" : " (gone)"))}</span><CompareButton row={row} /></span>
+    <span role="cell" class="last"><span class="cut faint">{row.parked !== null ? row.parked : row.owner !== null
+      && <><Only name="worker" value={row.owner} word={shortId(row.owner)} look="faint" chosen={chosen} />
+        {row.ownerAlive ? "" : " (gone)"}</>}</span><CompareButton row={row} /></span>
   </div>;
+}
+
+/** A value that the list can be narrowed to. Tab comes to it in the row that is chosen. */
+function Only({ name, value, word, look, chosen }: { name: "tag" | "version" | "worker"; value: string; word: string;
+  look: string; chosen: boolean }): JSX.Element {
+  return <button class={`only ${look}`} tabIndex={chosen ? 0 : -1} title={`Only runs of this ${name}`}
+    onClick={() => { change({ [name]: value }) }}>{word}</button>;
+}
+
+function TallyPart({ tally: { done, failed, retries } }: { tally: Tally }): JSX.Element {
+  return <>
+    {done > 0 && <span class="faint" title={count(done, "task done", "tasks done")}><Icon name="ok" size={12} />
+      {number(done)}<span class="hidden"> done</span></span>}
+    {failed > 0 && <span class="tone-bad" title={count(failed, "task failed", "tasks failed")}><Icon name="bad"
+      size={12} />{number(failed)}<span class="hidden"> failed</span></span>}
+    {retries > 0 && <span class="tone-wait" title={count(retries, "retry", "retries")}><Icon name="again" size={12} />
+      {number(retries)}<span class="hidden"> {retries === 1 ? "retry" : "retries"}</span></span>}</>;
 }
 
 /** Marks a run as A; on the rows of the others it then opens the comparison with it. */
@@ -98,6 +134,7 @@ function CompareButton({ row }: { row: RunRow }): JSX.Element {
 function Count({ list }: { list: RunList }): JSX.Element {
   const n = list.rows.value.length, up = connected.value;
   return <><span>{n}{list.more.value ? "+" : ""} {n === 1 ? "run" : "runs"}</span>
+    {list.query.sort === "longest" && <span class="faint">the longest of the 20,000 newest that fit</span>}
     {up !== undefined && <span class={up ? "tone-ok" : "tone-wait"}><Icon name="dot" size={12} />
       {up ? "live" : "connecting again"}</span>}
     {list.loading.value && n > 0 && <span class="faint">loading more…</span>}</>;
@@ -105,10 +142,12 @@ function Count({ list }: { list: RunList }): JSX.Element {
 
 const SINCE = [["", "any time"], ["1h", "last hour"], ["24h", "last day"], ["7d", "last week"],
   ["30d", "last 30 days"]];
+const TOOK = [["", "any duration"], ["1s", "over 1 s"], ["10s", "over 10 s"], ["1m", "over 1 min"],
+  ["10m", "over 10 min"], ["1h", "over 1 h"], ["1d", "over 1 day"]];
 const SHOWN: readonly RunState[] = ["running", "waiting", "failed", "completed", "parked", "cancelled"];
 
-function Filters({ workflows }: { workflows: readonly string[] }): JSX.Element {
-  const { state = "", workflow = "", q = "", since = "", tag = "" } = place.value.query;
+function Filters({ rows }: { rows: readonly RunRow[] }): JSX.Element {
+  const { state = "", q = "" } = place.value.query;
   const states = state === "" ? [] : state.split(",");
   const toggle = (one: string): void => {
     const next = states.includes(one) ? states.filter((each) => each !== one) : [...states, one];
@@ -123,17 +162,27 @@ function Filters({ workflows }: { workflows: readonly string[] }): JSX.Element {
       return look === undefined ? null : <button key={one} aria-pressed={states.includes(one)}
         onClick={() => { toggle(one) }}><State look={look} small /></button>;
     })}</div>
-    <label class="field"><span class="hidden">Workflow</span><select value={workflow}
-      onChange={(event) => { change({ workflow: event.currentTarget.value }) }}>
-      <option value="">every workflow</option>
-      {[...new Set([...workflows, ...(workflow === "" ? [] : [workflow])])].sort().map((one) =>
-        <option key={one} value={one}>{one}</option>)}</select></label>
-    <label class="field"><span class="hidden">Time</span><select value={since}
-      onChange={(event) => { change({ since: event.currentTarget.value }) }}>
-      {SINCE.map(([value, word]) => <option key={value} value={value}>{word}</option>)}</select></label>
-    {tag !== "" && <button class="tag on" onClick={() => { change({ tag: undefined }) }}>tag {tag}
-      <Icon name="close" size={12} /><span class="hidden">Remove the filter</span></button>}
+    <Choose name="workflow" word="Workflow" all="every workflow" found={rows.map((row) => [row.workflow])} />
+    <Choose name="worker" word="Worker" all="every worker"
+      found={rows.flatMap(({ owner }) => owner === null ? [] : [[owner, shortId(owner)]])} />
+    <Choose name="since" word="Time" found={SINCE} />
+    <Choose name="took" word="Duration" found={TOOK} />
+    {(["tag", "version"] as const).map((name) => param(name) !== "" && <button key={name} class="tag on"
+      onClick={() => { change({ [name]: undefined }) }}>{name} {name === "version" ? shortId(param(name)) : param(name)}
+      <Icon name="close" size={12} /><span class="hidden">Remove the filter</span></button>)}
   </search>;
+}
+
+/** A filter with its choices: what the rows have, and what the address says. */
+function Choose({ name, word, all, found }: { name: string; word: string; all?: string;
+  found: readonly (readonly string[])[] }): JSX.Element {
+  const value = param(name), known = new Map(found.map(([one = "", says = one]) => [one, says]));
+  if (value !== "" && !known.has(value)) known.set(value, all === undefined ? value : shortId(value));
+  const choices = all === undefined ? [...known]
+    : [["", all] as const, ...[...known].sort(([a], [b]) => a < b ? -1 : 1)];
+  return <label class={`field${value === "" ? "" : " on"}`}><span class="hidden">{word}</span><select value={value}
+    onChange={(event) => { change({ [name]: event.currentTarget.value }) }}>
+    {choices.map(([one, says]) => <option key={one} value={one}>{says}</option>)}</select></label>;
 }
 
 function NoMatch(): JSX.Element {
