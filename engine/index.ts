@@ -27,12 +27,14 @@ export { contentHash, inputHash } from "./codec/hash.ts";
 export { encodeRecorded } from "./codec/limits.ts";
 export { decodeValue } from "./codec/value.ts";
 export { fromErrorRecord, toErrorRecord } from "./codec/error-record.ts";
-export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type TaskFrame, type WorkflowFrame }
+export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type TaskClock, type TaskFrame,
+  type WorkflowFrame }
   from "./replay/identity.ts";
 export { Scope } from "./replay/scope.ts";
 export { stopAtMoments, type Moment } from "./replay/moment.ts";
 export { callSite, codeFrame, frameOfLine, isUsersScript, pathOf, siteAt, usersStack } from "./replay/site.ts";
 export { originals } from "./replay/globals.ts";
+export { seededRandom } from "./replay/random.ts";
 export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
 export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator } from "./runtime/operator.ts";
@@ -68,6 +70,8 @@ export interface OpenOptions {
   readonly serve?: boolean;
   /** How long this process is believed alive after its last sign of life, in milliseconds; default 15,000. */
   readonly leaseMs?: number;
+  /** How long a run that waits stays in this process before it is given back, in milliseconds; default 10,000. */
+  readonly idleMs?: number;
   readonly clock?: Clock;
   readonly ids?: Ids;
   /** A store that is open already, for tests and for serving one. */
@@ -82,6 +86,7 @@ export async function openRunEngine(options: OpenOptions): Promise<RunEngine> {
     workflow: options.workflow, workflows: options.workflows, pools: options.pools ?? ["default"],
     concurrency: options.concurrency ?? 100, claims: options.claims,
     ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
+    ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
     info: { pid: process.pid, machine: thisMachine(), node: process.version,
       ...(options.name !== undefined && { name: options.name }) },
   });
@@ -99,15 +104,15 @@ export function transactionsIn(database: string): OpenTransaction {
 }
 
 /** Opens a store by its address; a directory that another process serves is opened through that process.
- *  Adapters are loaded only when they are chosen: PGlite is large. */
-export async function openStore(database: string, options: Pick<OpenOptions, "durability" | "serve"> = {}):
-  Promise<Store> {
+ *  Adapters are loaded only when they are chosen: PGlite is large. `now`: the clock of a store in memory. */
+export async function openStore(database: string,
+  options: Pick<OpenOptions, "durability" | "serve"> & { readonly now?: () => number } = {}): Promise<Store> {
   if (database === "") {
     throw new RepriseError("INVALID_DATABASE", "the database address is empty",
       "Set REPRISE_DATABASE_URL to postgres://..., to a directory, or to memory:");
   }
   if (/^postgres(ql)?:\/\//.test(database)) return (await import("./store/postgres.ts")).openPostgresStore(database);
-  if (database === "memory:") return (await import("./store/memory.ts")).openMemoryStore();
+  if (database === "memory:") return (await import("./store/memory.ts")).openMemoryStore(options);
   if (/^[a-z]{2,}:/i.test(database)) {
     throw new RepriseError("INVALID_DATABASE", `no store opens '${database.replace(/\/\/[^@/]*@/, "//***@")}'`,
       "Use postgres://..., a directory, or memory:");

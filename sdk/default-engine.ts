@@ -40,6 +40,12 @@ export function offerDefault(engine: RunEngine, script = false, failed: Readonly
   current ??= Promise.resolve({ engine, script, failed });
 }
 
+/** Makes an engine the default, whatever was before; the answer puts that back. */
+export function takeDefault(engine: RunEngine): () => void {
+  const before = current, mine = current = Promise.resolve({ engine, script: false });
+  return () => { if (current === mine) current = before };
+}
+
 /** Forgets an engine that closes. */
 export async function withdrawDefault(engine: RunEngine): Promise<void> {
   if ((await current)?.engine === engine) current = undefined;

@@ -64,17 +64,22 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     start: async (workflow, ...rest) => {
       // an input and its options, whatever the types of the input
       const [input, how] = rest as [unknown, StartOptions?];
-      const made = definitionOf(workflow);
-      const { value, fields } = await prepared(made, input, how ?? {});
-      const payload = encodeRecorded(value, `input of ${made.spec.name}`);
-      const started = await engine.start({ workflow: made.spec, input: payload, ...fields });
-      return runHandle(started.runId, started.name, engine);
+      return startOn(engine, workflow, input, how);
     },
     get: (id) => runHandle(id, id, engine),
     list: (filter = {}) => listed(engine, filter),
     close,
     [Symbol.asyncDispose]: () => close(),
   };
+}
+
+/** Starts a run on this engine. @throws INPUT_INVALID, RUN_EXISTS */
+export async function startOn<Out>(engine: RunEngine, workflow: object, input: unknown, how: StartOptions = {}):
+  Promise<RunHandle<Out>> {
+  const made = definitionOf(workflow), { value, fields } = await prepared(made, input, how);
+  const payload = encodeRecorded(value, `input of ${made.spec.name}`);
+  const started = await engine.start({ workflow: made.spec, input: payload, ...fields });
+  return runHandle(started.runId, started.name, engine);
 }
 
 async function* listed(engine: RunEngine, filter: { state?: RunState; workflow?: string; limit?: number }):

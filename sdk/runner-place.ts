@@ -1,7 +1,7 @@
 /** A thread or process in which attempts of tasks are made, one at a time; see runner.ts. */
 import { pathToFileURL } from "node:url";
 import { parentPort, Worker as Thread } from "node:worker_threads";
-import { decodeValue, encodeRecorded, fromErrorRecord, inFrame, RepriseError, toErrorRecord, type Payload,
+import { decodeValue, encodeRecorded, fromErrorRecord, inFrame, realClock, RepriseError, toErrorRecord, type Payload,
   type TaskFrame }
   from "../engine/index.ts";
 import { setLoading, taskFunction } from "./registry.ts";
@@ -59,7 +59,8 @@ function load({ path, userModules }: Extract<Told, { load: unknown }>["load"]): 
 function frameOf({ run, task, key, attempt: number, captureConsole, beat }: Begin,
   abortSignal: AbortSignal): TaskFrame {
   return { in: "task", run: { ...run, startedAt: new Date(run.startedAt) }, task: { name: task, key }, attempt: number,
-    idempotencyKey: `${run.id}/${key}`, abortSignal, captureConsole, startedRuns: 0, inTransaction: false,
+    idempotencyKey: `${run.id}/${key}`, abortSignal, clock: realClock, captureConsole, startedRuns: 0,
+    inTransaction: false,
     lastHeartbeat: beat === undefined ? undefined : JSON.parse(beat) as Payload, // written by runner.ts
     heartbeat: (details) => say({ beat: details && JSON.stringify(details) }),
     show: (shown, value) => say({ show: shown, value: value && JSON.stringify(value) }),

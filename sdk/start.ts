@@ -20,7 +20,8 @@ export function noteCall(): void { made++ }
 let made = 0;
 
 /** What `start` needs beside the input. */
-export type StartFields = Pick<StartRequest, "name" | "id" | "ifExists" | "at" | "tags" | "priority" | "pool" | "tx">;
+export type StartFields = Pick<StartRequest,
+  "name" | "id" | "ifExists" | "at" | "delayMs" | "tags" | "priority" | "pool" | "tx">;
 
 /** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script
  *  left. */

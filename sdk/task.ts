@@ -6,6 +6,7 @@ import {
 import { cachePolicy, type CacheOptions } from "./cache.ts";
 import { notInRun } from "./frame.ts";
 import { limitsOf, type Limit } from "./limit.ts";
+import { mockOf } from "./mocks.ts";
 import { rememberUndo } from "./scope.ts";
 import { captureTaskConsole } from "./console-capture.ts";
 import { checkName, defineTask, defineWorkflow, workflowSpec } from "./registry.ts";
@@ -219,7 +220,7 @@ async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly un
   if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",
     `task '${spec.name}' is called inside another task, where its ${lost.join(" and ")} would not apply`,
     `Call it from the workflow, or call ${spec.name}.fn(...) if a plain call is meant.`);
-  return spec.fn(...args);
+  return (mockOf(spec.fn) ?? spec.fn)(...args);
 }
 
 /** A task called outside any run is a run of one task. */

@@ -1,5 +1,5 @@
 /** Durable time: `sleep`, `withTimeout`, and the limits of waits. */
-import { currentFrame, inFrame, originals, RepriseError, Scope, TimedOut, toMs, type Duration,
+import { currentFrame, inFrame, RepriseError, Scope, TimedOut, toMs, type Duration, type TaskFrame,
   type WorkflowFrame } from "../engine/index.ts";
 import { notInRun, workflowFrame } from "./frame.ts";
 
@@ -12,7 +12,7 @@ export function sleep(until: Duration | Date): Promise<void> {
   if (frame === undefined) return Promise.reject(notInRun("sleep()"));
   try {
     const due = until instanceof Date ? checkedDate(until) : toMs(until, "sleep()");
-    if (frame.in === "task") return plainSleep(due, frame.abortSignal);
+    if (frame.in === "task") return plainSleep(due, frame);
     return frame.execution.startTimer(frame.scope, due, "sleep", "sleep", sleep).promise;
   } catch (error) { return Promise.reject(error) }
 }
@@ -62,10 +62,10 @@ function checkedDate(date: Date): Date {
     "Give a duration such as \"10s\", or a valid Date.");
 }
 
-function plainSleep(due: number | Date, signal: AbortSignal): Promise<void> {
-  const ms = due instanceof Date ? due.getTime() - originals.now() : due;
+function plainSleep(due: number | Date, { clock, abortSignal }: TaskFrame): Promise<void> {
+  const ms = due instanceof Date ? due.getTime() - clock.now() : due;
   return new Promise((resolve, reject) => {
-    const timer = originals.setTimeout(resolve, Math.max(0, ms));
-    signal.addEventListener("abort", () => { originals.clearTimeout(timer); reject(signal.reason) }, { once: true });
+    const stop = clock.after(Math.max(0, ms), resolve);
+    abortSignal.addEventListener("abort", () => { stop(); reject(abortSignal.reason) }, { once: true });
   });
 }

@@ -3,23 +3,17 @@
  * fresh engine go on. What ran more often than it was recorded would have happened twice. `reprise torture`.
  */
 import {
-  currentFrame, encodeRecorded, inputHash, openRunEngine, openStore, originals, RepriseError, RunError, withFaults,
+  currentFrame, encodeRecorded, openRunEngine, openStore, originals, RepriseError, withFaults,
   type Payload, type RunEngine, type Store, type TaskSpec, type WorkflowSpec,
 } from "../engine/index.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
+import { alike, completed, otherwise, STUCK, type Outcome } from "./outcome.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
+import { withTasks } from "./watched.ts";
 import { definitionOf, prepared, workflowByName } from "./workflow.ts";
 
 /** Where a run crashes: at which of its writes to the store, from 1, and on which side of it. */
 export interface Point { readonly write: number; readonly death: "before" | "after" }
-/** How a run came out. Runs came out alike if `kind` and `hash` are equal. */
-export interface Outcome {
-  readonly kind: string;
-  /** Of the value or the message. */
-  readonly hash: string;
-  /** For a person. */
-  readonly said: string;
-}
 /** What became of one task over all runs. */
 export interface TaskTally {
   readonly task: string;
@@ -173,7 +167,6 @@ interface Life {
   dead(): boolean;
 }
 const CRASHED = "crashed";
-const STUCK: Outcome = { kind: "stuck", hash: "", said: "does not end" };
 const SILENT = { events: () => undefined, line: () => undefined, outage: () => undefined };
 
 async function openLife(store: Store, life: Life): Promise<RunEngine> {
@@ -219,33 +212,9 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   try { return await Promise.race([work, late]) } finally { originals.clearTimeout(timer) }
 }
 
-function completed(value: unknown): Outcome {
-  const payload = encodeRecorded(value, "result"), text = JSON.stringify(value, (_key, one: unknown) =>
-    typeof one === "bigint" ? `${one}n` : one) as string | undefined; // undefined for undefined
-  return { kind: "completed", hash: inputHash(payload), said: `returns ${short(text ?? "nothing")}` };
-}
-function otherwise(error: unknown): Outcome {
-  const cause = error instanceof RunError ? error.cause : error;
-  const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const { name, message } = root instanceof Error ? root : { name: "Error", message: String(root) };
-  const kind = error instanceof RunError ? error.state : "parked";
-  const what = root instanceof RepriseError ? root.code : name;
-  return { kind: `${kind} ${what}`, hash: message, said: `${kind} with ${what}: ${short(message)}` };
-}
-function short(text: string): string { return text.length > 200 ? `${text.slice(0, 200)}...` : text }
-function alike(one: Outcome, other: Outcome, varies: boolean): boolean {
-  return one.kind === other.kind && (varies || one.hash === other.hash);
-}
-
 /** The same workflow, whose task calls are counted in this life. */
 function watched(spec: WorkflowSpec, life: Life): WorkflowSpec {
-  return { ...spec, fn: (input) => {
-    const frame = currentFrame();
-    if (frame?.in !== "workflow") throw new Error("corrupt frame: a run without one");
-    const { execution } = frame, callTask = execution.callTask.bind(execution);
-    execution.callTask = (scope, task, ...rest) => callTask(scope, watchedTask(task, life), ...rest);
-    return spec.fn(input);
-  } };
+  return withTasks(spec, (task) => watchedTask(task, life));
 }
 
 /** The same task, made in this thread, where it can be watched. Once its life is over it begins nothing. */

@@ -241,7 +241,8 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
     ...(start.ifExists !== undefined && { ifExists: start.ifExists }),
     ...(start.priority !== undefined && { priority: start.priority }),
       ...(start.pool !== undefined && { pool: start.pool }),
-    ...(start.at !== undefined && { at: start.at instanceof Date ? start.at.getTime() : now + toMs(start.at, "at") }),
+    ...(start.at instanceof Date ? { at: start.at.getTime() } : start.at !== undefined && {
+      delayMs: toMs(start.at, "at") }),
   } };
 }
 

@@ -4,7 +4,7 @@ import {
   existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -16,17 +16,17 @@ const read = (path: string): string => readFileSync(join(root, path), "utf8");
 interface Program { readonly name: string; readonly code: string; readonly prints: string }
 interface Excerpt { readonly page: string; readonly file: string; readonly code: string }
 /** Its code needs tables of an application; examples/exactly-once is run instead. */
-const SKETCHES = "exactly-once.md";
+const SKETCHES = "guides/exactly-once.md";
 const programs: Program[] = [], excerpts: Excerpt[] = [], strays: string[] = [];
-const pages = readdirSync(join(root, "docs/guides")).sort();
+const pages = [...readdirSync(join(root, "docs/guides")).sort().map((page) => `guides/${page}`), "testing.md"];
 for (const page of pages) {
-  const text = read(`docs/guides/${page}`);
+  const text = read(`docs/${page}`);
   for (const match of text.matchAll(/```ts\n([\s\S]*?)```\n(?:```text\n([\s\S]*?)```)?/g)) {
     const [, code = "", prints] = match, before = text.slice(0, match.index);
     const [, file] = /From \[[^\]]*\]\(([^)]*)\):\n\n$/.exec(before) ?? [];
-    const name = `${page.replace(".md", "")}-${programs.length}`;
+    const name = `${basename(page, ".md")}-${programs.length}`;
     if (prints !== undefined) programs.push({ name, code, prints });
-    else if (file !== undefined) excerpts.push({ page, file: join("docs/guides", file), code });
+    else if (file !== undefined) excerpts.push({ page, file: join("docs", dirname(page), file), code });
     else if (page !== SKETCHES) strays.push(`${page}: ${code.slice(0, 60)}`);
   }
 }
@@ -79,11 +79,13 @@ test("the guides' programs and the examples compile under strict types", () => {
   }
 });
 
-/** The names that "reprise" exports, types included, as its declarations say. */
+/** The names that "reprise" and "reprise/testing" export, types included, as their declarations say. */
 function exportsOf(): readonly string[] {
-  return [...read("dist/sdk/index.d.ts").matchAll(/export (?:type )?\{([^}]*)\}/g)]
+  const declared = read("dist/sdk/index.d.ts") + read("dist/sdk/testing.d.ts");
+  const own = [...declared.matchAll(/export declare (?:async )?function (\w+)/g)].map(([, name = ""]) => name);
+  return [...own, ...[...declared.matchAll(/export (?:type )?\{([^}]*)\}/g)]
     .flatMap(([, names = ""]) => names.split(",")).map((name) => name.replace(/^\s*type |.* as /, "").trim())
-    .filter((name) => name !== "");
+    .filter((name) => name !== "")];
 }
 
 test("every export has its line in docs/api.md, and every line there is an export", () => {

@@ -11,6 +11,8 @@ export interface WorkflowFrame {
   readonly execution: Execution;
   readonly scope: Scope;
 }
+/** What a task may ask of a clock; `after` gives what cancels. */
+export interface TaskClock { now(): number; after(ms: number, fn: () => void): () => void }
 /** Code of one attempt of a task: ordinary code with a context. */
 export interface TaskFrame {
   readonly in: "task";
@@ -21,6 +23,8 @@ export interface TaskFrame {
   /** `runId/key`: the same for every attempt. */
   readonly idempotencyKey: string;
   readonly abortSignal: AbortSignal;
+  /** The engine's: what its code waits for in here. */
+  readonly clock: TaskClock;
   log(level: LogLevel, text: string, data?: object): void;
   /** What the attempts before said last. */
   readonly lastHeartbeat: Payload | undefined;

@@ -16,7 +16,7 @@ export type AttemptEnd =
   | { readonly ok: false; readonly error: unknown; readonly final?: boolean };
 
 /** Where an attempt's lines and shows go. */
-export type Voice = Pick<TaskFrame, "log" | "show" | "heartbeat" | "lastHeartbeat">;
+export type Voice = Pick<TaskFrame, "log" | "show" | "heartbeat" | "lastHeartbeat" | "clock">;
 
 /** What the code of one attempt may know and say. */
 export class AttemptFrame implements TaskFrame {
@@ -40,6 +40,7 @@ export class AttemptFrame implements TaskFrame {
   }
   get idempotencyKey(): string { return `${this.run.id}/${this.task.key}` }
   get abortSignal(): AbortSignal { return this.#abort.signal }
+  get clock(): TaskFrame["clock"] { return this.#voice.clock }
   get lastHeartbeat(): Payload | undefined { return this.#voice.lastHeartbeat }
   heartbeat(details: Payload | undefined): void { this.#voice.heartbeat(details) }
   log(level: LogLevel, text: string, data?: object): void { this.#voice.log(level, text, data) }

@@ -8,6 +8,10 @@ export interface Clock {
   monotonic(): number;
   /** Calls `fn` after `ms`; the answer cancels. `keepAlive` false lets the process end meanwhile. */
   after(ms: number, fn: () => void, keepAlive?: boolean): () => void;
+  /** The same for what the engine only puts off, to do more at once; absent: `after`. */
+  soon?(ms: number, fn: () => void): () => void;
+  /** Keeps the process alive until the answer is called; absent: timers do. */
+  hold?(): () => void;
 }
 
 /** setTimeout fires at once beyond this, so longer waits are made in pieces. */
@@ -30,10 +34,16 @@ export const realClock: Clock = {
   after,
 };
 
+/** Calls `fn` within `ms`: no time that anybody waits for has to pass. */
+export function soon(clock: Clock, ms: number, fn: () => void): () => void {
+  return clock.soon === undefined ? clock.after(ms, fn) : clock.soon(ms, fn);
+}
+
 const A_DAY_MS = 86_400_000;
 
 /** Keeps the process alive until the answer is called. */
 export function stayAlive(clock: Clock): () => void {
+  if (clock.hold !== undefined) return clock.hold();
   let stop = (): void => undefined;
   const again = (): void => { stop = clock.after(A_DAY_MS, again) };
   again();

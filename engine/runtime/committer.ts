@@ -4,7 +4,7 @@
  * flight, so a refused row can never be followed by a later one of the same run.
  */
 import { StoreError, type AppendRow, type Change, type Sent, type Store } from "../store/port.ts";
-import type { Clock } from "./clock.ts";
+import { soon, type Clock } from "./clock.ts";
 import { afterTurns } from "../replay/turns.ts";
 import type { Patience } from "./patience.ts";
 
@@ -90,7 +90,7 @@ export class Committer {
   }
 
   #armLazy(): void {
-    this.#lazyTimer ??= this.#options.clock.after(LAZY_MS, () => {
+    this.#lazyTimer ??= soon(this.#options.clock, LAZY_MS, () => {
       this.#lazyTimer = undefined;
       for (const run of this.#lazy) this.#urgent.add(run);
       this.#lazy.clear();

@@ -103,6 +103,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     return new Promise((resolve) => { (this.#waiters ??= []).push(resolve) });
   }
   now(): number { return this.#host.now() }
+  /** When the next of its timers or retries is due. */
+  get next(): number | undefined { return earliest(this.#timers.next, this.#tasks.next) }
   get priority(): number { return this.#origin.priority ?? 0 }
   get epoch(): number { return this.#outbox.epoch }
 
@@ -358,11 +360,11 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
 
   /** Called by the worker every second: sets timers that have come near, gives the run back when it has long been
    *  idle, or is and others want the room. */
-  check(crowded: boolean): void {
+  check(crowded: boolean, patienceMs = IDLE_MS): void {
     if (!this.#paused) this.#timers.approach();
     const now = this.clock.monotonic();
     if (!this.#caughtUp || this.busy) this.#busyAt = now;
-    else if (crowded || now - this.#busyAt >= IDLE_MS) this.#giveBack("idle");
+    else if (crowded || now - this.#busyAt >= patienceMs) this.#giveBack("idle");
   }
 
   bears(runId: string): boolean { return this.#outbox.bears(runId) }
@@ -371,9 +373,9 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
 
   #giveBack(reason: "drain" | "idle" | "paused"): void {
     if (this.#closing || !this.#caughtUp) return;
+    if (reason === "idle") void this.#tasks.drain(FOREVER_MS); // a retry that is due now is for whoever takes it next
     const state: RunState = this.#paused ? "paused" : "waiting";
-    const wakeAt = this.#wakeAt = this.#paused ? undefined : this.#tasks.interrupted ? this.now()
-      : earliest(this.#timers.next, this.#tasks.next);
+    const wakeAt = this.#wakeAt = this.#paused ? undefined : this.#tasks.interrupted ? this.now() : this.next;
     this.add({ type: "RunReleased", at: this.#host.now(), reason },
       { state, release: true, ...(wakeAt !== undefined && { wakeAt }) });
   }

@@ -30,6 +30,7 @@ export interface EngineParts {
   readonly concurrency: number;
   readonly claims: WorkerOptions["claims"];
   readonly leaseMs?: number;
+  readonly idleMs?: number;
   readonly info: WorkerOptions["info"];
 }
 
@@ -42,6 +43,8 @@ export interface StartRequest {
   readonly ifExists?: "attach" | "fail" | "replace";
   /** Milliseconds since 1970; a later instant makes the run `scheduled`. */
   readonly at?: number;
+  /** The same as a delay from now on, in milliseconds. */
+  readonly delayMs?: number;
   readonly tags?: readonly string[];
   readonly priority?: number;
   readonly pool?: string;
@@ -85,11 +88,11 @@ export class RunEngine {
     const { ids, clock } = this.#parts;
     const now = this.#worker.now();
     const runId = ids.run(clock.now());
-    const later = request.at !== undefined && request.at > now;
+    const at = request.at ?? now + (request.delayMs ?? 0), later = at > now;
     const mine = request.tx === undefined && this.#parts.claims !== "none" && !later
       && this.#parts.pools.includes(request.pool ?? "default");
     const { run, history } = birth({ ...request, runId, at: now, worker: mine ? this.#worker.id : undefined,
-      readyAt: later ? request.at : undefined, replace: request.ifExists === "replace",
+      readyAt: later ? at : undefined, replace: request.ifExists === "replace",
       skipIfFull: request.workflow.concurrency?.onFull === "skip" }, ids);
     const { name } = run;
     const made = request.tx === undefined ? await this.#worker.create(run, history, request.workflow)
@@ -170,7 +173,7 @@ export class RunEngine {
           return this.#outcomeOf(runId, (await this.#insistHistory(runId)).at(-1));
         }
         if (row.parked !== null && row.owner === null) throw await this.#whyParked(runId);
-        await new Promise<void>((resolve) => { this.#parts.clock.after(waitMs, resolve) });
+        await new Promise<void>((resolve) => { this.#parts.clock.after(waitMs, resolve, false) });
       }
     });
   }
@@ -204,6 +207,14 @@ export class RunEngine {
   /** Runs that are in this process's hands, or that somebody in it waits for. */
   get unfinished(): number {
     return new Set([...this.#worker.held.map(({ run }) => run.id), ...this.#awaited.keys()]).size;
+  }
+  /** The next instant at which a run moves by itself; undefined: none does. Of at most 1000 runs. */
+  async nextInstant(): Promise<number | undefined> {
+    const now = this.#worker.now();
+    const rows = await this.list({ states: ["scheduled", "pending", "waiting"], limit: 1000 });
+    const due = [...this.#worker.held.map(({ next }) => next), ...rows.map(({ readyAt }) => readyAt ?? undefined)]
+      .filter((at) => at !== undefined && at > now) as number[]; // undefined is filtered out
+    return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /** Gives every run back, waits up to `drainMs` for running attempts, closes the database. */

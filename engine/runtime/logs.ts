@@ -1,7 +1,7 @@
 /** Log lines of runs on their way to the store: in batches, and never in the way of the run. */
 import type { LogLine, Store } from "../store/port.ts";
 import type { LogLevel } from "../replay/identity.ts";
-import type { Clock } from "./clock.ts";
+import { soon, type Clock } from "./clock.ts";
 
 const FLUSH_MS = 50;
 
@@ -22,7 +22,7 @@ export class Logs {
       ...(line.key !== undefined && { key: line.key }), ...(line.attempt !== undefined && { attempt: line.attempt }),
       ...(line.data !== undefined && { data: safeJson(line.data) }),
     });
-    this.#timer ??= this.#clock.after(FLUSH_MS, () => { void this.flush() });
+    this.#timer ??= soon(this.#clock, FLUSH_MS, () => { void this.flush() });
   }
 
   /** Resolves when every line so far is stored; lines that the store refuses are dropped, runs are not. */

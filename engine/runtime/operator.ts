@@ -9,7 +9,7 @@ import { fromErrorRecord } from "../codec/error-record.ts";
 import { decodeEvents } from "../codec/rows.ts";
 import { decodeValue } from "../codec/value.ts";
 import { TERMINAL_STATES, type RunRow, type Store } from "../store/port.ts";
-import type { Clock } from "./clock.ts";
+import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory } from "./load.ts";
 import type { Patience } from "./patience.ts";
@@ -186,14 +186,14 @@ export class Operator {
   }
 
   async #poll(runId: string, look: (row: RunRow) => Promise<Event | undefined>): Promise<Event | undefined> {
-    const { store, clock } = this.#parts, until = clock.monotonic() + await this.#readerMs();
-    for (let waitMs = 5; ; waitMs = Math.min(500, waitMs * 2)) {
+    const { store, clock } = this.#parts, until = clock.monotonic() + await this.#readerMs(), letGo = stayAlive(clock);
+    try { for (let waitMs = 5; ; waitMs = Math.min(500, waitMs * 2)) {
       const row = await this.#ask(() => store.run(runId));
       const found = row && await look(row);
       if (found !== undefined || row === undefined) return found;
       if (TERMINAL_STATES.includes(row.state) || clock.monotonic() > until) return look(row);
-      await new Promise<void>((resolve) => { clock.after(waitMs, resolve) });
-    }
+      await new Promise<void>((resolve) => { clock.after(waitMs, resolve, false) });
+    } } finally { letGo() }
   }
   /** How long a reader is waited for: nobody else can come to a store that lives in this process. */
   async #readerMs(): Promise<number> {

@@ -35,7 +35,7 @@ interface Home { readonly driver: Driver; readonly host: DriverHost }
 export function voiceOf(task: Task, attempt: number, abort: Abort, home: Home & { wants(): boolean }): Voice {
   const { driver, host, wants } = home, { key } = task.call;
   return {
-    lastHeartbeat: task.beat,
+    lastHeartbeat: task.beat, clock: host.clock,
     log: (level, text, data) => host.log(driver.run, { seq: 0, level, text, data, key, attempt }),
     show: (shown, value) => driver.add({ type: "Reported", at: host.now(), key, ...shown, ...(value && { value }) }),
     heartbeat: (details) => {

@@ -42,6 +42,8 @@ export interface WorkerOptions {
   readonly claims: "all" | "own" | "none";
   /** How long this worker is believed alive after its last sign of life; default 15 s. Renewed three times as often. */
   readonly leaseMs?: number;
+  /** How long a run that waits stays here before it is given back; default 10 s. */
+  readonly idleMs?: number;
   readonly info: { readonly [key: string]: string | number };
 }
 
@@ -123,7 +125,7 @@ export class Worker implements DriverHost {
       this.#guard?.beat();
       if (late > BLOCKED_MS) this.#options.observer.blocked?.(late);
       const crowded = this.#runs.size > CROWD * this.#options.concurrency;
-      for (const driver of this.held) driver.check(crowded);
+      for (const driver of this.held) driver.check(crowded, this.#options.idleMs);
     });
     // Who may be dead himself buries nobody: after a block or a suspended machine the heartbeat comes first.
     if (this.store.kind !== "memory") this.#every(SWEEP_MS, async () => { if (this.mayStart()) await this.sweep() });

@@ -4,8 +4,8 @@ import { StoreError, type Store } from "./port.ts";
 
 /** What happens to one call. `none` lets it pass. */
 export type Fault = "none" | "drop" | "lose-answer" | "repeat" | "delay" | "die-before" | "die-after";
-/** Asked before every call, with its number from 1 and its verb. */
-export type FaultPlan = (call: number, verb: keyof Store) => Fault;
+/** Asked before every call, with its number from 1, its verb and its arguments. */
+export type FaultPlan = (call: number, verb: keyof Store, args: readonly unknown[]) => Fault;
 
 /** Verbs that are no calls to a database, or that only end things. */
 const FREE: ReadonlySet<keyof Store> = new Set(["kind", "location", "close", "listen", "guardLease",
@@ -24,7 +24,7 @@ export function withFaults(store: Store, plan: FaultPlan): Store & { readonly ca
         : real;
       return async (...args: readonly unknown[]): Promise<unknown> => {
         if (state.dead) return never;
-        const fault = plan(++state.calls, verb);
+        const fault = plan(++state.calls, verb, args);
         if (fault === "die-before") { state.dead = true; return never }
         if (fault === "drop") throw new StoreError("STORE_UNAVAILABLE", "dropped on purpose", "unknown");
         if (fault === "delay") await new Promise((resolve) => { setTimeout(resolve, 5) });
