@@ -1,8 +1,8 @@
 /** What a workflow says of its runs as wholes: deadlines, further tries, code that may change under them. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openRunEngine, type RunEngine, type Store, type WorkflowSpec } from "../engine/index.ts";
+import { encodeRecorded, openRunEngine, type RunEngine, type Store, type WorkflowSpec } from "../engine/index.ts";
 import { openMemoryStore } from "../engine/store/memory.ts";
-import { openEngine, shield, signal, sleep, task, workflow, z, type Engine, type Event,
+import { openEngine, shield, signal, sleep, task, waitFor, workflow, z, type Engine, type Event,
   type RunHandle } from "../sdk/index.ts";
 import { history, until } from "./histories.ts";
 
@@ -152,6 +152,40 @@ describe("code that changes under a run", () => {
     await second.close(0);
     return outcome;
   }
+  /** What becomes of a run that waits at a form with this schema, where the code of a new worker has that one. */
+  async function upgraded(before: z.ZodType, after: z.ZodType, answered = false): Promise<string | null> {
+    let form = before;
+    const spec = (codeVersion: string): WorkflowSpec => ({ name: "asking", dangling: "cancel", codeVersion,
+      evolve: "append", fn: async () => { await waitFor(form, { name: "money" }); if (answered) await go.wait() } });
+    const store = openMemoryStore(), first = await worker(store, spec("v1"));
+    const { runId } = await first.start({ workflow: spec("v1"), input: undefined });
+    const opened = async (count: number): Promise<void> => {
+      while ((await first.history(runId)).filter(({ type }) => type === "WaitOpened").length < count) {
+        await new Promise((resolve) => { setTimeout(resolve, 1) });
+      }
+    };
+    await opened(1);
+    const answer = encodeRecorded({ amount: 5, note: "for ada" }, "answer");
+    if (answered) { await first.operator.answer(runId, "money", answer); await opened(2) }
+    await first.close(0);
+    form = after;
+    const second = await worker(store, spec("v2"));
+    if (answered) await second.operator.signal(runId, "evolve-go", undefined);
+    else await second.operator.answer(runId, "money", answer).catch(() => undefined);
+    const outcome = await second.result(runId).then(() => null, (error: { code: string }) => error.code);
+    await second.close(0);
+    return outcome;
+  }
+  const money = z.object({ amount: z.number(), note: z.string() });
+  test("a form that asks for something else parks the runs that wait at it, and no others", async () => {
+    expect(await upgraded(money, money.extend({ by: z.string() }))).toBe("REPLAY_DIVERGED");
+    expect(await upgraded(money, z.object({ amount: z.string(), note: z.string() }))).toBe("REPLAY_DIVERGED");
+    expect(await upgraded(money, money.extend({ by: z.string() }), true), "it has its answer").toBeNull();
+  });
+  test("a form that asks for the same in other words, or another order, goes on", async () => {
+    expect(await upgraded(money, z.object({ note: z.string().describe("what for"), amount: z.number().meta({
+      title: "Euro" }) }))).toBeNull();
+  });
   test("append: a run goes on where its history still matches",
     async () => { expect(await parkedCode("append")).toBeNull() });
   test("pin: it never goes on with other code", async () => { expect(await parkedCode("pin")).toBe("CODE_PINNED") });

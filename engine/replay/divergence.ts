@@ -39,7 +39,7 @@ const CAUSE: { readonly [K in DivergenceKind]: string } = {
   REMOVED: "history has a call that the code no longer makes here",
   KIND: "the same key now names another kind of call",
   MOVED: "the call is made after another event than it was",
-  CHANGED: "the call is made with another input",
+  CHANGED: "the call is made with another input, or the form asks for something else",
 };
 
 /** Lines for a person: both sides with their source lines, the place, the likely cause, and the ways out. */

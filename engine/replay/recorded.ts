@@ -1,8 +1,9 @@
 /** The decisions that history holds, matched by key as the code makes them again; the frontier; the first
  *  difference. */
-import type { Decision, Delivery, Event } from "../core/events.ts";
+import type { Decision, Delivery, Event, Payload } from "../core/events.ts";
 import { isDecision, isDelivery, isTerminal } from "../core/events.ts";
 import { afterOf, sideOf, type Divergence, type DivergenceKind } from "./divergence.ts";
+import { sameForm } from "./same-form.ts";
 
 /** A decision as the code makes it: placed in its turn, not yet in the log. */
 type Issued = { readonly type: Decision["type"]; readonly key: string; readonly by: number; readonly site?: string };
@@ -74,11 +75,21 @@ export class Recorded {
       this.#differ("CHANGED", recorded, issued);
     } else if (recorded.type === "TimerStarted" && "dueAt" in issued && recorded.dueAt !== issued.dueAt) {
       this.#differ("CHANGED", recorded, issued);
+    } else if (this.#asksOtherwise(recorded, issued)) {
+      this.#differ("CHANGED", recorded, issued);
     } else if (recorded.type === "RunCompleted" && "result" in issued
       && JSON.stringify(recorded.result) !== JSON.stringify(issued.result)) {
       this.#differ("CHANGED", recorded, issued);
     }
     return true;
+  }
+
+  /** Does a form that is open ask for something else than it did? Whoever answers sees what was recorded, and the code
+   *  checks by what it says now. */
+  #asksOtherwise(recorded: Decision, issued: Issued & { readonly schema?: Payload }): boolean {
+    const { key } = recorded;
+    return recorded.type === "WaitOpened" && recorded.kind === "form" && !sameForm(recorded.schema, issued.schema)
+      && !this.#answered?.has(key) && this.#places?.has(`-${key}`) !== true;
   }
 
   /** The code decided something that history does not have; fine beyond the frontier. */

@@ -191,7 +191,8 @@ export class Operator {
       const row = await this.#ask(() => store.run(runId));
       const found = row && await look(row);
       if (found !== undefined || row === undefined) return found;
-      if (TERMINAL_STATES.includes(row.state) || clock.monotonic() > until) return look(row);
+      const setAside = row.parked !== null && row.owner === null; // nobody reads its mail
+      if (TERMINAL_STATES.includes(row.state) || setAside || clock.monotonic() > until) return look(row);
       await new Promise<void>((resolve) => { clock.after(waitMs, resolve, false) });
     } } finally { letGo() }
   }
