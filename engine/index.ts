@@ -32,13 +32,15 @@ export { currentFrame, inFrame, outsideFrames, type Frame, type LogLevel, type T
   from "./replay/identity.ts";
 export { Scope } from "./replay/scope.ts";
 export { stopAtMoments, type Moment } from "./replay/moment.ts";
-export { callSite, codeFrame, frameOfLine, isUsersScript, pathOf, siteAt, usersStack } from "./replay/site.ts";
+export { callSite, codeFrame, frameOfLine, isUsersScript, pathOf, siteAt, siteParts,
+  usersStack } from "./replay/site.ts";
 export { originals } from "./replay/globals.ts";
 export { seededRandom } from "./replay/random.ts";
 export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
 export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator } from "./runtime/operator.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
+export { guardRejections } from "./runtime/rejections.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";

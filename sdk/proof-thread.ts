@@ -2,17 +2,17 @@
 import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { rehearse } from "../engine/index.ts";
+import { loadDefinitions } from "./loading.ts";
 import type { ProofData, Verdict } from "./proof.ts";
-import { setLoading, workflowSpec } from "./registry.ts";
+import { defineOnly, workflowSpec } from "./registry.ts";
 import { loadUserModules } from "./user-modules.ts";
 
 const { file, workflow, runId, events, userModules } = workerData as ProofData; // given by proof.ts
 
 async function verdict(): Promise<Verdict> {
   if (userModules) loadUserModules();
-  setLoading(true);
-  // a top-level call is refused; what stands above is kept
-  await import(pathToFileURL(file).href).catch(() => undefined);
+  defineOnly();
+  await loadDefinitions(() => import(pathToFileURL(file).href)).catch(() => undefined);
   const spec = workflowSpec(workflow);
   if (spec === undefined) return { diff: undefined };
   return { diff: (await rehearse(runId, spec, events)).diff };

@@ -1,4 +1,5 @@
 /** What this process has loaded: workflows by name, and whether it loads or runs. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { RepriseError, type StartRequest, type WorkflowSpec } from "../engine/index.ts";
 
 /** What is needed to start a workflow with an input that is not checked yet. */
@@ -19,6 +20,7 @@ const workflows = new Map<string, Definition>();
 type TaskFunction = (...args: readonly unknown[]) => unknown;
 const tasks = new Map<string, TaskFunction>();
 let loading = false;
+const definitions = new AsyncLocalStorage<true>();
 
 /** Keeps a workflow. @throws DUPLICATE_WORKFLOW when another file took the name */
 export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isPublic = true,
@@ -65,9 +67,12 @@ export function definedWorkflows(): readonly { readonly name: string; readonly f
   return [...workflows].filter(([, found]) => found.public).map(([name, { file }]) => ({ name, file }));
 }
 
-/** From here on files are imported for their definitions: a top-level call is refused. */
-export function setLoading(on: boolean): void { loading = on }
-export function isLoading(): boolean { return loading }
+/** From here on all files are imported for their definitions: a top-level call is refused. */
+export function defineOnly(): void { loading = true }
+/** Is the code that calls this, or what it goes on from, only being imported for its definitions? */
+export function isLoading(): boolean { return loading || definitions.getStore() === true }
+/** Calls `load`; whatever it imports only defines, also in what that begins and goes on with later. */
+export function onlyDefining<T>(load: () => T): T { return definitions.run(true, load) }
 
 /** Names are how runs find their code: never empty, never so long that a table breaks. */
 export function checkName(what: string, name: unknown): asserts name is string {

@@ -4,7 +4,8 @@ import { parentPort, Worker as Thread } from "node:worker_threads";
 import { decodeValue, encodeRecorded, fromErrorRecord, inFrame, realClock, RepriseError, toErrorRecord, type Payload,
   type TaskFrame }
   from "../engine/index.ts";
-import { setLoading, taskFunction } from "./registry.ts";
+import { loadDefinitions } from "./loading.ts";
+import { defineOnly, taskFunction } from "./registry.ts";
 import type { Said, Told } from "./runner.ts";
 import { loadUserModules } from "./user-modules.ts";
 
@@ -48,10 +49,10 @@ async function attempt(job: Begin): Promise<Said> {
 /** Imports a task's file, once. A top-level call in it is refused, and what stands above it is kept. */
 function load({ path, userModules }: Extract<Told, { load: unknown }>["load"]): Promise<unknown> {
   if (userModules || /\.[mc]?tsx?$/.test(path) && !("typescript" in process.features)) loadUserModules();
-  setLoading(true);
+  defineOnly();
   const known = loaded.get(path);
   if (known !== undefined) return known;
-  const made = import(pathToFileURL(path).href).then(() => undefined, (error: unknown) => error);
+  const made = loadDefinitions(() => import(pathToFileURL(path).href)).then(() => undefined, (error: unknown) => error);
   loaded.set(path, made);
   return made;
 }

@@ -16,8 +16,11 @@ const calls = new Map<string, number>();
 /** Calls outside any run so far in this process, engines opened among them. */
 export function callsMade(): number { return made }
 /** A program that opens an engine decides itself what runs. */
-export function noteCall(): void { made++ }
+export function noteCall(): void { made++; tellFirst() }
 let made = 0;
+let tellFirst = (): void => undefined;
+/** Resolves when a workflow is called at the top level for the first time. */
+export const firstCall = new Promise<void>((resolve) => { tellFirst = resolve });
 
 /** What `start` needs beside the input. */
 export type StartFields = Pick<StartRequest,
@@ -39,7 +42,7 @@ export async function startAtTopLevel(name: string, input: unknown, fields: Star
   if (isLoading()) throw new RepriseError("RUN_WHILE_LOADING",
     `workflow '${name}' was called while its file is only being loaded for its definitions`,
     "Guard the call: if (isMain(import.meta)) await ...");
-  made++;
+  noteCall();
   const workflow = workflowSpec(name);
   if (workflow === undefined) throw new Error(`corrupt registry: '${name}' is not defined`);
   const payload = encodeRecorded(input, `input of ${name}`);

@@ -3,7 +3,8 @@ export { explore, type ExploreOptions, type Failure } from "./explore.ts";
 export { testEngine, type TestEngine, type TestEngineOptions } from "./test-engine.ts";
 import { decodeValue, inputHash, rehearse, RepriseError, type Payload } from "../engine/index.ts";
 import { recordingAt } from "./recording.ts";
-import { isLoading, setLoading, workflowSpec } from "./registry.ts";
+import { loadDefinitions } from "./loading.ts";
+import { workflowSpec } from "./registry.ts";
 
 /** Does the code that is loaded decide what it decided in a recorded run, and end as it did? No task runs.
  *  @param history what `handle.export()` or `reprise runs export` wrote: its path, or its text
@@ -12,7 +13,7 @@ import { isLoading, setLoading, workflowSpec } from "./registry.ts";
 export async function replay(history: string, load?: () => Promise<unknown>):
   Promise<{ readonly ok: boolean; readonly diff: string | undefined }> {
   const { run, events } = recordingAt(history);
-  if (load !== undefined) await loaded(load);
+  if (load !== undefined) await loadDefinitions(load);
   const workflow = workflowSpec(run.workflow);
   if (workflow === undefined) throw new RepriseError("WORKFLOW_NOT_LOADED",
     `the recorded run is of workflow '${run.workflow}', which no imported file defines`,
@@ -53,11 +54,3 @@ function said(end: End): string {
   return `returns ${JSON.stringify(value, (_key, one: unknown) => typeof one === "bigint" ? `${one}n` : one)}`;
 }
 
-/** Imports for the definitions; a call at the top level is refused, and what stands above it is kept. */
-async function loaded(load: () => Promise<unknown>): Promise<void> {
-  const before = isLoading();
-  setLoading(true);
-  try { await load() } catch (error) {
-    if (!(error instanceof RepriseError && error.code === "RUN_WHILE_LOADING")) throw error;
-  } finally { setLoading(before) }
-}

@@ -2,7 +2,7 @@
 import type { LoadHook, ResolveHook } from "node:module";
 
 function isUsers(url: string): boolean {
-  return url.startsWith("file:") && !url.includes("/node_modules/") && /\.(ts|tsx|js|jsx)(\?|$)/.test(url);
+  return url.startsWith("file:") && !url.includes("/node_modules/") && /\.(ts|tsx|cts|js|jsx)(\?|$)/.test(url);
 }
 
 /** Files outside node_modules are modules. */

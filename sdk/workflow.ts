@@ -5,7 +5,7 @@ import {
 } from "../engine/index.ts";
 import { defaultEngine } from "./default-engine.ts";
 import { childHandle, runHandle, type RunHandle } from "./handle.ts";
-import { checkName, defineWorkflow } from "./registry.ts";
+import { checkName, defineWorkflow, isLoading, workflowSpec } from "./registry.ts";
 import { checked, jsonSchemaOf, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
 import { codeVersionOf, fileOf } from "./sources.ts";
 import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
@@ -146,6 +146,14 @@ function runPolicyOf(name: string, { retries = 0, retryDelay, deadline, evolve }
     ...(deadline !== undefined && { deadlineMs: toMs(deadline, `deadline of workflow '${name}'`) }) };
 }
 
+/** A run finds its code by name: one whose name was given away since would run another's. @throws DUPLICATE_WORKFLOW */
+function checkStanding(spec: WorkflowSpec): void {
+  const { name, file } = spec;
+  if (!isLoading() && workflowSpec(name) !== spec) throw new RepriseError("DUPLICATE_WORKFLOW",
+    `the workflow '${name}' was called after ${file ?? "its file"} had given its name to another workflow`,
+    "Give one of them another name; the name is how a run finds its code after a restart.");
+}
+
 function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
   const { spec } = made;
   const start = async (input: unknown, options: StartOptions = {}): Promise<RunHandle<unknown>> => {
@@ -178,6 +186,7 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
 /** A run started by a run: recorded as a decision, made in its commit. */
 function startChild(frame: WorkflowFrame, { spec, options }: AnyWorkflow, input: unknown, start: StartOptions,
   skip: (...args: never[]) => unknown): RunHandle<unknown> | Promise<RunHandle<unknown>> {
+  checkStanding(spec);
   if (start.tx !== undefined) throw new RepriseError("INVALID_OPTION",
     `child workflow '${spec.name}' was given a tx, which a workflow cannot have`,
     "Leave it out: the run's own commit makes the child; or start it from a transaction().");
@@ -220,6 +229,7 @@ export function definitionOf(value: object): AnyWorkflow {
 /** Input checked and options resolved: all that can be refused is refused before anything starts. */
 export async function prepared({ spec, options }: AnyWorkflow, input: unknown, start: StartOptions):
   Promise<{ readonly value: unknown; readonly fields: StartFields }> {
+  checkStanding(spec);
   const frame = currentFrame();
   if (frame?.in === "workflow") throw new RepriseError("NOT_IN_TASK",
     `an engine's start() of workflow '${spec.name}' was called inside a run of '${frame.execution.run.workflow}'`,

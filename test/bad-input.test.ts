@@ -114,9 +114,12 @@ describe("on the command line", () => {
     ["parameters that are none", ["run", "a.mjs:w", "-p", "oops"], 2, "USAGE"],
     ["a state that is none", ["runs", "ls", "--state", "happy"], 2, "completed, failed"],
     ["a run that fails", ["run", "a.mjs:fails"], 1, "RUN_FAILED"],
+    ["a run that asks for what it may not, with the page of that,", ["run", "a.mjs:fetches"], 1,
+      "docs/errors/EFFECT_IN_WORKFLOW.md"],
   ])("%s gives the exit code that the docs say", (_what, args, status, text) => {
     const folder = existsSync(join(base, "cli")) ? join(base, "cli")
-      : project("cli", 'workflow("w", async () => 1);\nworkflow("fails", async () => { throw new Error("no") });\n');
+      : project("cli", 'workflow("w", async () => 1);\nworkflow("fails", async () => { throw new Error("no") });\n' +
+        'workflow("fetches", async () => { await fetch("http://localhost:1") });\n');
     const found = reprise(folder, args);
     expect(found.stderr).toContain(text);
     expect(found.status).toBe(status);
@@ -128,6 +131,15 @@ describe("on the command line", () => {
     const { stderr, status } = reprise(folder, ["run", "a.mjs"]);
     expect(stderr).toMatch(/DUPLICATE_WORKFLOW: .*b\.mjs.*a\.mjs/);
     expect(status).toBe(1);
+  });
+
+  test("a file with spaces in its path and .cts for its ending runs, and its lines are found", () => {
+    const folder = project("spaces", "");
+    mkdirSync(join(folder, "my flows"));
+    writeFileSync(join(folder, "my flows/first one.cts"), 'import { sleep, workflow } from "reprise";\n' +
+      'workflow("w", async () => { const seen: number = 1; await sleep(1); return seen })();\n');
+    expect(reprise(folder, ["run", "my flows/first one.cts"]).status).toBe(0);
+    expect(reprise(folder, ["replay", "-1", "--at", "2", "--locals"]).stdout).toContain("  my flows/first one.cts:2:");
   });
 
   test("a directory that may not be written is refused", () => {

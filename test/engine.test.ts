@@ -68,6 +68,14 @@ describe("a workflow", () => {
     expect([(error as RunError).stack, thrown.stack].join()).not.toMatch(/engine\/runtime|sdk\/|node:/);
   });
 
+  test("is not started once its file has given its name to another: a run would execute the other", async () => {
+    const first = workflow("same-name", async () => 1), second = workflow("same-name", async () => 2);
+    await expect(first()).rejects.toMatchObject({ code: "DUPLICATE_WORKFLOW" });
+    await expect(workflow("calls-the-first", async () => { await first() })()).rejects.toMatchObject({
+      cause: { code: "DUPLICATE_WORKFLOW" } });
+    expect(await second()).toBe(2);
+  });
+
   test("waits durably, races, and times out", async () => {
     const timed = workflow("timed", async () => {
       const winner = await Promise.race([add(1, 2), sleep("1h").then(() => "late")]);

@@ -166,6 +166,33 @@ describe("a script that is killed and started again", () => {
   });
 });
 
+describe("a script whose main() has things to do before it calls its workflow, and which nobody awaits", () => {
+  const late = `import { sleep, workflow } from "reprise";
+    const late = workflow("late", async () => { await sleep("2s"); return "once" });
+    async function main() { await new Promise((go) => setTimeout(go, 300)); console.log(await late()) }
+    main();`;
+
+  test("is run once by `reprise run`, and only defines for `check` and `resume`, which start nothing", async () => {
+    const folder = project("late-main", { "a.mjs": late });
+    expect(reprise(folder, ["run", "a.mjs"])).toMatchObject({ status: 0, stdout: "once\n" });
+    await killAt(folder, process.execPath, ["a.mjs"], "Sleeping for", { REPRISE_LOG_LEVEL: "debug" });
+    expect(reprise(folder, ["check"])).toMatchObject({ status: 0, stdout: "2 runs replayed, 0 diverged\n" });
+    expect(reprise(folder, ["resume"]).status).toBe(0);
+    expect(reprise(folder, ["runs", "ls", "--quiet"]).stdout.trim().split("\n")).toHaveLength(2);
+  });
+
+  test("does not keep `check` from the other runs when its file does not load", () => {
+    const folder = project("broken-file", { "a.mjs": late.replace("main();", "await main();"),
+      "b.mjs": STEP + 'const b = workflow("b", async () => step(1)); await b();' });
+    expect(reprise(folder, ["run", "a.mjs"]).status).toBe(0);
+    expect(reprise(folder, ["run", "b.mjs"]).status).toBe(0);
+    writeFileSync(join(folder, "a.mjs"), 'throw new Error("no such setting")');
+    const { status, stdout } = reprise(folder, ["check"]);
+    expect(stdout).toMatch(/^2 runs replayed, 1 diverged\n\n1 run \([a-z-]+\)\na\.mjs does not load: no such setting/);
+    expect(status).toBe(3);
+  });
+});
+
 test("a command that is installed elsewhere works through the project's own package", () => {
   const folder = project("own-package", { "a.mjs": `import { workflow } from "reprise";
     export const one = workflow("one", async () => "one");

@@ -138,25 +138,33 @@ function packageOf(file: string): string {
   return root;
 }
 
+/** The parts of a site: its place `file:line:column` as a whole and in pieces, and the function. */
+export function siteParts(site: string): { readonly place: string; readonly file: string; readonly line: number;
+  readonly column: number; readonly fn: string | undefined } | undefined {
+  const [, place, file, line, column, fn] = /^((.*?):(\d+):(\d+))(?: (.*))?$/.exec(site) ?? [];
+  return place === undefined || file === undefined ? undefined
+    : { place, file, line: Number(line), column: Number(column), fn };
+}
+
 /** The source text at a site, trimmed by nobody; undefined when the file is not there. */
 export function siteLine(site: string): string | undefined {
-  const [, file, line] = /^(.*?):(\d+):\d+/.exec(site) ?? [];
-  if (file === undefined) return undefined;
+  const { file, line } = siteParts(site) ?? {};
+  if (file === undefined || line === undefined) return undefined;
   const path = join(packageOf(join(process.cwd(), "x")), file);
-  return existsSync(path) ? readFileSync(path, "utf8").split("\n")[Number(line) - 1] : undefined;
+  return existsSync(path) ? readFileSync(path, "utf8").split("\n")[line - 1] : undefined;
 }
 
 /** A few numbered lines around a site, the one at fault marked. */
 export function codeFrame(site: string, around = 2): string | undefined {
-  const [, file, line, column] = /^(.*?):(\d+):(\d+)/.exec(site) ?? [];
-  const path = file === undefined ? "" : join(packageOf(join(process.cwd(), "x")), file);
+  const { file = "", line: at = 0, column = 0 } = siteParts(site) ?? {};
+  const path = file === "" ? "" : join(packageOf(join(process.cwd(), "x")), file);
   if (!existsSync(path)) return undefined;
-  const lines = readFileSync(path, "utf8").split("\n"), at = Number(line);
+  const lines = readFileSync(path, "utf8").split("\n");
   const shown = lines.slice(Math.max(0, at - 1 - around), at + around).map((text, i) => {
     const n = Math.max(1, at - around) + i;
     return `${n === at ? ">" : " "} ${String(n).padStart(4)} | ${text}`;
   });
   const mark = Math.min(around, at - 1) + 1;
-  shown.splice(mark, 0, `       | ${" ".repeat(Math.max(0, Number(column) - 1))}^`);
+  shown.splice(mark, 0, `       | ${" ".repeat(Math.max(0, column - 1))}^`);
   return shown.join("\n");
 }

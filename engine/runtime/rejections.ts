@@ -3,6 +3,7 @@
  * run and never ends the process; any other keeps node's default. Node runs the listener in the async context of the
  * rejected promise, so the frame is that of the code which left it unhandled.
  */
+import { RepriseError } from "../core/errors.ts";
 import { currentFrame } from "../replay/identity.ts";
 
 /** Who is told of a rejection that nobody handled. */
@@ -40,6 +41,7 @@ function onUnhandled(error: unknown, promise: Promise<unknown>): void {
   const frame = currentFrame();
   const run = frame === undefined ? undefined : frame.in === "task" ? frame.run.id : frame.execution.run.id;
   if (run !== undefined) { if (owners.has(run)) floating.set(promise, { run, error }); return }
+  if (error instanceof RepriseError && error.code === "RUN_WHILE_LOADING") return; // refused: nothing is missed
   if (process.listenerCount("unhandledRejection") > 1) return; // the program has a listener of its own: it decides
   throw error; // node's default, which our listener would otherwise have switched off
 }

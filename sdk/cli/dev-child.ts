@@ -5,7 +5,7 @@ import { databaseSetting } from "../config.ts";
 import { consoleObserver } from "../console.ts";
 import { offerDefault } from "../default-engine.ts";
 import { placeOf } from "../failure.ts";
-import { setLoading, workflowNames, workflowSpec } from "../registry.ts";
+import { workflowNames, workflowSpec } from "../registry.ts";
 import { beganHere, continueRun, retryRun, sayKept } from "../resume.ts";
 import { callsMade } from "../start.ts";
 import { serveViewer, type ServedViewer } from "../viewer.ts";
@@ -63,7 +63,6 @@ async function begin(): Promise<void> {
   if (entry === undefined) return;
   process.argv = [process.argv[0] ?? "node", entry];
   if (task.workflow === undefined && task.params === undefined) {
-    setLoading(false);
     await importUserFile(entry);
   } else {
     await loadFile(entry);

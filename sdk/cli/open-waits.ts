@@ -1,5 +1,5 @@
 /** Everything that a run waits for, in words, and the command that helps. */
-import { formatMs, type RunView } from "../../engine/index.ts";
+import { formatMs, siteParts, type RunView } from "../../engine/index.ts";
 import { nextCommand } from "../next-command.ts";
 
 /** One thing that a run waits for; instants are milliseconds since 1970. */
@@ -21,7 +21,7 @@ export function openWaits(view: RunView, runId: string, now: number): readonly O
 function messages(view: RunView, runId: string): OpenWait[] {
   return [...view.waits.values()].filter(({ state }) => state === "open").map((wait) => {
     const { kind, name, key, openedAt, until, description, site } = wait, next = nextCommand(runId, wait);
-    const where = site === undefined ? "" : ` at ${site.split(" ")[0] ?? site}`;
+    const where = site === undefined ? "" : ` at ${siteParts(site)?.place ?? site}`;
     const text = kind === "signal" ? `waits for signal '${name}'`
       : kind === "condition" ? `waits for a condition${where}`
       : `waits for an answer to the form '${name}'${description === undefined ? "" : ` (${description})`}`;

@@ -6,7 +6,8 @@ import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunR
   type WorkflowSpec } from "../../engine/index.ts";
 import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
-import { definedWorkflows, setLoading, workflowNames, workflowSpec } from "../registry.ts";
+import { loadDefinitions } from "../loading.ts";
+import { definedWorkflows, workflowNames, workflowSpec } from "../registry.ts";
 import { loadUserModules } from "../user-modules.ts";
 import { say, sayError } from "./output.ts";
 import { signalled } from "./signals.ts";
@@ -46,10 +47,7 @@ export function engineInUse(): RunEngine {
 /** Imports a user's file for its definitions; a top-level call in it is refused and what stands above is kept. */
 export async function loadFile(file: string): Promise<void> {
   const path = userFile(file);
-  setLoading(true);
-  try { await importUserFile(path) } catch (error) {
-    if (!(error instanceof RepriseError && error.code === "RUN_WHILE_LOADING")) throw error;
-  } finally { setLoading(false) }
+  await loadDefinitions(() => importUserFile(path));
 }
 
 /** Imports a user's file as the program. */

@@ -68,14 +68,20 @@ export function sayError(error: unknown): void {
   const code = codeOf(error);
   if (error instanceof RepriseError) {
     say(`${red("error")} ${code}: ${error.message}`);
-    for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-      say(dim(`  caused by ${cause.stack ?? cause.message}`));
+    const causes = causesOf(error);
+    for (const cause of causes) say(dim(`  caused by ${cause.stack ?? cause.message}`));
+    const root = causes.findLast((cause) => cause instanceof RepriseError && codeOf(cause) !== "TASK_FAILED");
+    for (const { hint, docs } of root instanceof RepriseError ? [root, error] : [error]) {
+      if (hint !== "") say(`  ${hint}`);
+      say(dim(`  ${docs}`));
     }
-    if (error.hint !== "") say(`  ${error.hint}`);
-    say(dim(`  ${error.docs}`));
   } else if (error instanceof Error) say(
     `${red("error")} ${code === undefined ? "" : `${code}: `}${error.stack ?? error.message}`);
   else say(`${red("error")} ${String(error)}`);
+}
+
+function causesOf({ cause }: Error): readonly Error[] {
+  return cause instanceof Error ? [cause, ...causesOf(cause)] : [];
 }
 
 function red(text: string): string {

@@ -85,12 +85,14 @@ async function checkAll(engine: RunEngine, files: readonly string[], options: { 
         ...(before && { before }) });
     for (const row of rows) {
       if (hasEnded(row) && sampled++ >= options.sample) continue;
+      const events = await engine.history(row.runId), { runId: run, name, workflow } = row;
       try {
-        const found = await rehearse(row.runId, await codeOf(row, files), await engine.history(row.runId));
-        verdicts.push({ run: row.runId, name: row.name, workflow: row.workflow, ok: found.ok,
-          ...(found.diff && { diff: found.diff }) });
-      } catch (error) {
-        if (error instanceof RepriseError && error.code === "WORKFLOW_NOT_LOADED") unloaded++; else throw error;
+        const found = await rehearse(run, await codeOf(row, files), events);
+        verdicts.push({ run, name, workflow, ok: found.ok, ...(found.diff && { diff: found.diff }) });
+      } catch (error) { // the user's files may throw anything
+        if (error instanceof RepriseError && error.code === "WORKFLOW_NOT_LOADED") unloaded++;
+        else verdicts.push({ run, name, workflow, ok: false, diff: `${row.file ?? "its file"} does not load: ` +
+          (error instanceof Error ? error.message : String(error)) });
       }
     }
     before = rows.at(-1)?.runId;

@@ -5,12 +5,15 @@ import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
 import { viewerSetting } from "../config.ts";
 import { closeDefault, defaultEngine } from "../default-engine.ts";
-import { definedWorkflows, setLoading } from "../registry.ts";
-import { callsMade } from "../start.ts";
+import { definedWorkflows } from "../registry.ts";
+import { callsMade, firstCall } from "../start.ts";
 import { viewerOf } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
 import { importUserFile, loadFile, userFile } from "./open.ts";
 import { exitCodeOf, out, outJson, say, sayError } from "./output.ts";
+
+/** A program that is busy for so long and has called nothing is told how to start a workflow of it. */
+const PATIENCE_MS = 5000;
 
 interface RunOptions { params?: string[]; fresh?: boolean; json?: boolean; quiet?: boolean; view?: boolean }
 
@@ -45,8 +48,8 @@ async function run(target: string, options: RunOptions): Promise<void> {
   process.argv = [process.argv[0] ?? "node", path];
   if (options.fresh) process.env["REPRISE_FRESH"] = "1";
   if (workflow === undefined && options.params === undefined) {
-    setLoading(false);
     await importUserFile(path);
+    await firstCallOrNone(file);
     if (callsMade() > 0) return;
   } else await loadFile(path);
   const name = chooseWorkflow(workflow, file);
@@ -58,6 +61,15 @@ async function run(target: string, options: RunOptions): Promise<void> {
 }
 
 function bigints(_key: string, value: unknown): unknown { return typeof value === "bigint" ? value.toString() : value }
+
+/** Resolves when the program has called a workflow, or cannot any more: its main() may have things to do before. */
+async function firstCallOrNone(file: string): Promise<void> {
+  if (callsMade() > 0) return;
+  const told = setTimeout(() => say(`${file} has called no workflow yet and is still busy. To start one of it ` +
+    `without waiting for it: reprise run ${file}:<workflow>`), PATIENCE_MS).unref();
+  await Promise.race([firstCall, new Promise<void>((resolve) => { process.once("beforeExit", () => resolve()) })]);
+  clearTimeout(told);
+}
 
 /** A file, and the workflow of it if one is named: `etl.ts:etl`; a drive letter's colon is no separator. */
 export function splitTarget(target: string): { readonly file: string; readonly workflow: string | undefined } {

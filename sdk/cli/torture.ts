@@ -2,7 +2,6 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { formatMs, RepriseError, toMs, type Duration } from "../../engine/index.ts";
-import { setLoading } from "../registry.ts";
 import { torture, type Point, type TaskTally, type TortureReport } from "../torture.ts";
 import { wholeNumber } from "./numbers.ts";
 import { loadFile } from "./open.ts";
@@ -29,7 +28,6 @@ async function tortureFile(target: string, flags: TortureFlags): Promise<void> {
   const limitMs = toMs(flags.timeout as Duration, "--timeout"), input = parseParams(flags.params);
   const { file, workflow } = splitTarget(target);
   await loadFile(file);
-  setLoading(false);
   const name = chooseWorkflow(workflow, file);
   if (!await mayRun(name, flags)) { say("Nothing was run."); return }
   const speak = withoutOutput();

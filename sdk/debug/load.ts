@@ -1,18 +1,17 @@
 /** Loads the workflow of a run that is to be replayed, for its definition alone. */
 import { pathToFileURL } from "node:url";
 import { RepriseError, type WorkflowSpec } from "../../engine/index.ts";
-import { setLoading, workflowSpec } from "../registry.ts";
+import { loadDefinitions } from "../loading.ts";
+import { defineOnly, workflowSpec } from "../registry.ts";
 import type { ReplayedRun } from "./protocol.ts";
 
 /** Imports the files; a top-level call in them is refused, and what stands above it is kept.
  *  @throws WORKFLOW_NOT_LOADED, and what the files throw */
 export async function loadWorkflow({ files, workflow }: Pick<ReplayedRun, "files" | "workflow">):
   Promise<WorkflowSpec> {
-  setLoading(true);
+  defineOnly();
   for (const file of files) {
-    try { await import(pathToFileURL(file).href) } catch (error) {
-      if (!(error instanceof RepriseError && error.code === "RUN_WHILE_LOADING")) throw error;
-    }
+    await loadDefinitions(() => import(pathToFileURL(file).href));
   }
   const spec = workflowSpec(workflow);
   if (spec !== undefined) return spec;
