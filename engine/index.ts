@@ -38,7 +38,7 @@ export { originals } from "./replay/globals.ts";
 export { seededRandom } from "./replay/random.ts";
 export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
 export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
-export { Operator } from "./runtime/operator.ts";
+export { Operator, undeclared } from "./runtime/operator.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
 export { guardRejections } from "./runtime/rejections.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";

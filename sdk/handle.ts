@@ -27,7 +27,8 @@ export interface RunHandle<Out> extends AsyncIterable<Event> {
   /** Items of a stream from offset `from` on (from 0): until the run has ended, or with `follow: false` those that are
    *  there. */
   stream<T>(of: Stream<T> | string, options?: { from?: number; follow?: boolean }): AsyncIterable<StreamItem<T>>;
-  /** Sends a signal; those with the same `key` arrive once. @throws INPUT_INVALID, RUN_ENDED */
+  /** Sends a signal; those with the same `key` arrive once. @throws INPUT_INVALID, RUN_ENDED,
+   *  SIGNAL_UNDECLARED */
   signal(def: SignalDef<void>, value?: undefined, options?: { key?: string }): Promise<void>;
   signal<T>(def: SignalDef<T>, value: T, options?: { key?: string }): Promise<void>;
   /** What the run exposes, now or after event `at` (from 1). Its code is replayed here, so that it must be loaded.

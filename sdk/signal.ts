@@ -1,20 +1,22 @@
 /** Messages to a run: signals, and questions to people. */
-import { currentFrame, encodeRecorded, type Duration, type Payload, type WorkflowFrame } from "../engine/index.ts";
+import { currentFrame, encodeRecorded, undeclared, type Duration, type Payload, type WorkflowFrame }
+  from "../engine/index.ts";
 import { randomBytes } from "node:crypto";
 import { defaultEngine } from "./default-engine.ts";
 import { workflowFrame } from "./frame.ts";
-import { checkName } from "./registry.ts";
+import { checkName, workflowSpec } from "./registry.ts";
 import { checked, jsonSchemaOf, validated, type OutputOf, type Schema } from "./schema.ts";
 import { waiting, type WaitOptions } from "./time.ts";
 
 /** A kind of message that runs of any workflow may read, first in, first out. */
 export interface SignalDef<T> extends AsyncIterable<T> {
   readonly signalName: string;
-  /** In a workflow: the oldest message that nobody has read, now or when it comes. @throws TimedOut */
+  /** In a workflow: the oldest message that nobody has read, now or when it comes. @throws TimedOut,
+   *  SIGNAL_UNDECLARED */
   wait(options?: { timeout?: Duration }): Promise<T>;
   wait<E>(options: { timeout: Duration; else: E }): Promise<T | E>;
   /** Sends to a run; messages with the same `key` arrive once. From a workflow it leaves with the commit of its turn.
-   *  @throws INPUT_INVALID, RUN_NOT_FOUND, RUN_ENDED */
+   *  @throws INPUT_INVALID, RUN_NOT_FOUND, RUN_ENDED, SIGNAL_UNDECLARED */
   send(runId: string, ...args: [T] extends [void] ? [value?: undefined, options?: { key?: string }]
     : [value: T, options?: { key?: string }]): Promise<void>;
 }
@@ -28,7 +30,9 @@ export function signal(name: string, schema?: Schema): SignalDef<unknown> {
   checkName("signal", name);
   const def: AnySignal = { name, schema };
   const wait = async (options: WaitOptions<unknown> = {}): Promise<unknown> => {
-    const frame = workflowFrame(`the wait for signal '${name}'`), { messages } = frame.execution;
+    const frame = workflowFrame(`the wait for signal '${name}'`), { messages, run } = frame.execution;
+    const declared = workflowSpec(run.workflow)?.signals;
+    if (declared?.includes(name) === false) throw undeclared(`workflow '${run.workflow}'`, name, declared);
     // What has come needs no limit: no timer is set, here and in every replay.
     const limits = messages.has(name) ? {} : options;
     return waiting(frame, limits, `the wait for signal '${name}'`, (scope, until) =>

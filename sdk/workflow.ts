@@ -61,7 +61,7 @@ export interface WorkflowOptions<S extends Schema = Schema> {
    *  ("cancelNew"), or the oldest that has its turn is cancelled ("cancelRunning"). */
   concurrency?: { max: number; key?: (input: OutputOf<S>) => string;
     onFull?: "queue" | "skip" | "cancelNew" | "cancelRunning" };
-  /** What it reads, so that others can be offered them. */
+  /** What it reads; other signals are refused. Without it, any are kept. */
   signals?: readonly { readonly signalName: string }[];
 }
 export interface Workflow<A extends Inputs, Out> {
@@ -107,6 +107,7 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
     // Its key is called with what the schema gave, as its types say.
     ...(checked.concurrency && { concurrency: checked.concurrency as NonNullable<WorkflowSpec["concurrency"]> }),
     ...runPolicyOf(name, checked),
+    ...(checked.signals && { signals: checked.signals.map(({ signalName }) => signalName) }),
     get codeVersion() { return codeVersionOf(file).version },
   };
   defineWorkflow(spec, file, true, { description: checked.description,
@@ -127,6 +128,8 @@ function checkOptions(name: string, options: WorkflowOptions): WorkflowOptions {
   }
   if (options.input !== undefined && !("~standard" in options.input)) throw new RepriseError("INVALID_OPTION",
     `workflow '${name}': input is not a schema`, "Give a zod schema, such as z.object({ ... }).");
+  if (options.signals?.some((one) => typeof Object(one).signalName !== "string")) throw new RepriseError(
+    "INVALID_OPTION", `workflow '${name}': its signals are not what signal() gave`, "Write signals: [approved, ...].");
   const { concurrency } = options;
   if (concurrency !== undefined && !(Number.isInteger(concurrency.max) && concurrency.max >= 1)) {
     throw new RepriseError("INVALID_OPTION", `workflow '${name}': the max of its concurrency is ${concurrency.max}`,

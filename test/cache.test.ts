@@ -168,6 +168,13 @@ describe("a cached task", () => {
   });
 });
 
+test("a store in memory forgets old entries while new ones come", async () => {
+  const store = openMemoryStore(), place = (key: string): Parameters<typeof store.cachePut>[0] =>
+    ({ task: "a.ts#t", key, runId: "R", call: "task:t#0", result: null, ttlMs: -2 * 86_400_000 });
+  for (let i = 0; i < 1000; i++) await store.cachePut(place(String(i)));
+  expect((await store.cacheList({ limit: 1000 })).length).toBeLessThan(250);
+});
+
 describe.each([["memory", () => Promise.resolve(openMemoryStore())],
   ["PostgreSQL", async () => openStore(await freshDatabase(inject("postgresUrl")))]] as const)(
   "on %s, runs that need the same result at once", (name, open) => {

@@ -12,7 +12,7 @@ const approved = signal("approved", z.object({ by: z.string() }));
 const setQuantity = update("set-quantity", z.number());
 const packed = signal("packed");
 const step = task("step", async (n) => n);
-const pack = workflow("pack", async (n) => { await packed.wait(); return step(n) });
+const pack = workflow("pack", { signals: [packed] }, async (n) => { await packed.wait(); return step(n) });
 const stuck = task("stuck", { retries: 9, retryDelay: "1h" }, async () => { throw new Error("the bank is closed") });
 export const order = workflow("order", async () => {
   let quantity = 1;
@@ -99,6 +99,8 @@ describe("beside a program that works, the command line", () => {
       /^[a-z]+-[a-z]+ {2}order {2}(running|waiting) .* so far .*\n└─ [a-z]+-[a-z]+ {2}pack {2}(running|waiting) /);
     expect(json(folder, "runs", "tree", run)).toMatchObject({ run, children: [{ run: child, key: "child:pack#0",
       workflow: "pack", children: [] }] });
+    expect(reprise(folder, "runs", "signal", child, "approved", "1")).toMatchObject(
+      { status: 2, stderr: expect.stringContaining("SIGNAL_UNDECLARED") });
     reprise(folder, "runs", "signal", child, "packed");
 
     expect((await waitingFor(folder, run, "retry")).because).toMatch(/waits to retry task 'stuck' in \d+ min/);

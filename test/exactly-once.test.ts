@@ -1,4 +1,5 @@
 /** A task's writes and its result are one commit: on both databases, and whatever happens to the connection. */
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -196,6 +197,27 @@ function placed(given: () => { readonly store: Store; rows(text: string): Promis
     expect(await second.commit({ result: "2" }), "its place is taken").toBe(false);
     expect(await given().rows("select name from public.booked where name in ('first', 'second')"))
       .toEqual([{ name: "first" }]);
+  });
+
+  test("a result is forgotten a day after its run has ended, not before, and not while the run goes on", async () => {
+    const { store, rows } = given(), [going, ended] = [randomUUID(), randomUUID()];
+    const events = JSON.stringify([{ type: "RunStarted", at: 1, workflow: "w", name: "n", seed: "s", engineFlags: 1 }]);
+    for (const runId of [going, ended]) await store.create({ runId, workflow: "w", name: "n", pool: "nobody's",
+      priority: 0, tags: [], codeVersion: "", appendId: randomUUID(), count: 1, events });
+    const within = async (runId: string, key: string, ...statements: readonly string[]): Promise<void> => {
+      const one = await store.openTransaction?.({ runId, key, attempt: 1 });
+      for (const text of statements) await one?.query(text, []);
+      expect(await one?.commit({ result: "1" })).toBe(true);
+    };
+    for (const runId of [going, ended, "no-run"]) await within(runId, "long-ago");
+    await within(ended, "just-now");
+    await within("no-run", "other", "update reprise.completions set at = at - interval '2 days' where key = 'long-ago'",
+      `update reprise.runs set ended_at = now() - interval '2 days', state = 'completed' where run_id = '${ended}'`);
+    for (let i = 0; i < 60; i++) await store.sweep(5, 10, randomUUID());
+    const left = await rows("select run_id, key from reprise.completions where key in ('long-ago', 'just-now')");
+    expect(left).toHaveLength(2);
+    expect(left).toEqual(expect.arrayContaining(
+      [{ run_id: going, key: "long-ago" }, { run_id: ended, key: "just-now" }]));
   });
 
   test("a failure for good takes the place of a result", async () => {

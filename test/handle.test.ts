@@ -1,7 +1,7 @@
 /** A run by its handle: what it reads of the run, and a person's hand on it. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
-  openEngine, RunError, signal, sleep, stream, task, waitFor, workflow, z, type Engine,
+  continueWith, openEngine, RunError, signal, sleep, stream, task, waitFor, workflow, z, type Engine,
 } from "../sdk/index.ts";
 import { replay } from "../sdk/testing.ts";
 import { history, until } from "./histories.ts";
@@ -102,5 +102,47 @@ describe("a handle", () => {
     expect([await run.result(), await again.result()]).toEqual(["mended", "mended"]);
     expect(await run.state()).toMatchObject({ state: "completed" });
     expect((await engine.get(run.id).state()).state, "the run of its first id").toBe("failed");
+  });
+});
+
+describe("a workflow that declares its signals", () => {
+  const other = signal("other");
+  const declares = workflow("handle-declares", { signals: [go] }, async () => { await go.wait(); return "gone" });
+  const undeclared = { code: "SIGNAL_UNDECLARED", message: expect.stringContaining("'other'"),
+    hint: expect.stringContaining("'go'") };
+  test("takes those, and refuses others from a handle, a definition, a task, and of a fork", async () => {
+    const run = await declares.start();
+    await expect(run.signal(other)).rejects.toMatchObject(undeclared);
+    await expect(other.send(run.id)).rejects.toMatchObject(undeclared);
+    const sends = task("sends", async () => { await other.send(run.id) });
+    await expect(workflow("handle-sends", () => sends())()).rejects.toMatchObject({ cause: { cause: undeclared } });
+    expect((await history(run)).some(({ type }) => type === "SignalReceived")).toBe(false);
+    const fork = await run.fork({ at: 2 });
+    await expect(fork.signal(other)).rejects.toMatchObject(undeclared);
+    await fork.signal(go);
+    await run.signal(go);
+    expect([await run.result(), await fork.result()]).toEqual(["gone", "gone"]);
+  });
+  test("fails where it waits for another; without the option any is kept", async () => {
+    const forgot = workflow("handle-forgot", { signals: [go] }, async () => other.wait());
+    await expect(forgot()).rejects.toMatchObject({ cause: undeclared });
+    const any = await workflow("handle-any", async () => { await other.wait() }).start();
+    await any.signal(go);
+    await any.signal(other);
+    await any.result();
+    expect(() => workflow("handle-wrong", { signals: [{ name: "x" }] as never }, async () => 1)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION" }));
+  });
+  test("keeps that in its chain: the next link refuses too", async () => {
+    const links = workflow("handle-links", { signals: [go] }, async (n: number): Promise<number> => {
+      await go.wait();
+      return n === 0 ? continueWith(1) : n;
+    });
+    const run = await links.start(0);
+    await run.signal(go);
+    await until(run, "RunContinued");
+    await expect(run.signal(other)).rejects.toMatchObject(undeclared);
+    await run.signal(go);
+    expect(await run.result()).toBe(1);
   });
 });

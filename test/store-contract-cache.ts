@@ -27,6 +27,26 @@ export function caching(given: () => Given): void {
       [{ task, key: "k", runId: "R4", call: "task:fetch#0", expired: true, size: 7 }]);
   });
 
+  test("forgets what expired more than a day ago and keys that nobody made, when it sweeps", async () => {
+    const { store, hired, created, mine } = given(), task = `a.ts#${randomUUID()}`, days = -2 * 86_400_000;
+    const runId = await created(mine(await hired()));
+    for (const [key, ttlMs] of [["old", days], ["just", 0], ["good", 3_600_000], ["taken", days]] as const) {
+      await store.cachePut({ ...place("R", { task, key }), result: null, ttlMs });
+    }
+    await store.cachePut({ ...place("R", { task, key: "for ever" }), result: null });
+    expect(await store.cacheTake(place(runId, { task, key: "taken" }))).toEqual({ state: "mine" });
+    expect(await store.cacheTake(place(runId, { task, key: "being made" }))).toEqual({ state: "mine" });
+    for (let i = 0; i < 60; i++) await store.sweep(5, 10, randomUUID());
+    expect((await store.cacheList({ task })).map(({ key }) => key).sort())
+      .toEqual(["for ever", "good", "just", "taken"]);
+    for (const key of ["taken", "being made"]) {
+      expect(await store.cacheTake(place("R9", { task, key })), key).toMatchObject({ state: "busy", runId });
+      await store.cacheFree(place(runId, { task, key }));
+    }
+    for (let i = 0; i < 60; i++) await store.sweep(5, 10, randomUUID());
+    expect((await store.cacheList({ task })).map(({ key }) => key).sort()).toEqual(["for ever", "good", "just"]);
+  });
+
   test("lets one call at a time make a result, and tells the others whose it is", async () => {
     const { store, hired, created, mine } = given(), task = `a.ts#${randomUUID()}`;
     const worker = await hired(), runId = await created(mine(worker)), other = await created(mine(worker));

@@ -87,6 +87,7 @@ function appending(given: () => { store: Store; worker: string; created: (run: N
     expect((await store.read(runId, 1)).map(({ firstSeq, count }) => [firstSeq, count])).toEqual(
       [[1, 2], [3, 1], [4, 1]]);
     expect((await store.read(runId, 4)).map(({ firstSeq }) => firstSeq)).toEqual([4]);
+    expect((await store.read(runId, 1, 1)).map(({ firstSeq }) => firstSeq), "the first row alone").toEqual([1]);
   });
 
   test("commits the rows of other runs though one is refused", async () => {

@@ -65,6 +65,8 @@ export interface RunStarted extends Base {
   /** Seeds the deterministic random numbers of the run. */
   readonly seed: string;
   readonly tags?: readonly string[];
+  /** Names of the signals that it reads; absent: it may read any. */
+  readonly signals?: readonly string[];
   /** Hash of the workflow's sources that the creator had loaded. */
   readonly codeVersion?: string;
   /** The workflow's file relative to its package root, with forward slashes. */

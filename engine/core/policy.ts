@@ -85,6 +85,8 @@ export interface WorkflowSpec {
     readonly max: number; readonly key?: (input: unknown) => string;
     readonly onFull?: "queue" | "skip" | "cancelNew" | "cancelRunning";
   };
+  /** Names of the signals that it reads, where it says so: others are refused. */
+  readonly signals?: readonly string[];
   /** Hash of the sources that define it; empty when unknown. */
   readonly codeVersion: string;
   /** Defining file relative to the package root, with forward slashes. */

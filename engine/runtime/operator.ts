@@ -11,6 +11,7 @@ import { decodeValue } from "../codec/value.ts";
 import { TERMINAL_STATES, type RunRow, type Store } from "../store/port.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
+import { isForkRow } from "./fork.ts";
 import { loadHistory } from "./load.ts";
 import type { Patience } from "./patience.ts";
 import { replayTo } from "./rehearse.ts";
@@ -37,9 +38,21 @@ interface Posted { readonly runId: string; readonly dedupe: string }
 /** How long an answer or an update is waited for while a worker lives, and where none does. */
 const FATE_MS = 20_000, NOBODY_MS = 3_000;
 
+/** So many runs, at most, are remembered. */
+const MOST_DECLARED = 10_000;
+
+/** What a run or workflow that declares its signals says of another. */
+export function undeclared(who: string, name: string, declared: readonly string[]): RepriseError {
+  const names = declared.map((one) => `'${one}'`).join(", ");
+  return new RepriseError("SIGNAL_UNDECLARED", `${who} does not declare the signal '${name}'`,
+    names === "" ? "Its workflow says signals: [], so that it reads none." : `Its workflow declares ${names}.`);
+}
+
 /** Letters to runs, and questions to them. */
 export class Operator {
   readonly #parts: OperatorParts;
+  /** What is known of the signals that runs read; null: any. */
+  readonly #declared = new Map<string, readonly string[] | null>();
   constructor(parts: OperatorParts) { this.#parts = parts }
 
   /** Asks a run to stop: the id of the one that was asked, which may be a later link or try; undefined: it had ended.
@@ -49,8 +62,10 @@ export class Operator {
     return (await this.#post(runId, { kind: "cancel", body: options, control: true }))?.runId;
   }
 
-  /** Sends a signal, exactly once per `key`. @throws RUN_NOT_FOUND, RUN_ENDED */
+  /** Sends a signal, exactly once per `key`. @throws RUN_NOT_FOUND, RUN_ENDED, SIGNAL_UNDECLARED */
   async signal(runId: string, name: string, value: Payload | undefined, key?: string): Promise<void> {
+    const reads = await this.#readBy(runId);
+    if (reads?.includes(name) === false) throw undeclared(`run ${runId}`, name, reads);
     await this.#must(runId, { kind: "signal", body: { name, value }, ...(key !== undefined && { dedupe: key }) });
   }
 
@@ -135,6 +150,19 @@ export class Operator {
     if (row?.state !== "completed" && row?.state !== "failed") return undefined;
     const tail = (await this.#ask(() => store.read(runId, row.asOf))).at(-1);
     return goesOnAs(tail && decodeEvents(tail.firstSeq, tail.events).at(-1));
+  }
+
+  /** The signals that the run declares; undefined: any, or there is no such run. They never change. */
+  async #readBy(runId: string): Promise<readonly string[] | undefined> {
+    const known = this.#declared.get(runId);
+    if (known !== undefined) return known ?? undefined;
+    const { store } = this.#parts, [row] = await this.#ask(() => store.read(runId, 1, 1));
+    if (row === undefined) return undefined;
+    const [started] = isForkRow(row) ? await this.#history(runId) : decodeEvents(row.firstSeq, row.events);
+    const reads = started?.type === "RunStarted" ? started.signals : undefined;
+    if (this.#declared.size >= MOST_DECLARED) this.#declared.clear();
+    this.#declared.set(runId, reads ?? null);
+    return reads;
   }
 
   /** Posts a letter, to the last link of the chain if the run has continued, to the next try if there is one.

@@ -6,12 +6,15 @@ interface Entry { readonly result: string | null; readonly runId: string; readon
 interface Slot { readonly task: string; readonly key: string; entry: Entry | undefined;
   flight: { readonly runId: string; readonly call: string; readonly epoch: number } | undefined }
 
+const ROOM = 100;
 /** Entries and flights by task and key. */
 export class MemoryCache {
   readonly #now: () => number;
   /** Is the run owned in this epoch by a worker with a live lease? */
   readonly #flies: (runId: string, epoch: number) => boolean;
   readonly #slots = new Map<string, Slot>();
+  /** With more keys than this they are collected: twice as many as were left the last time. */
+  #room = ROOM;
   constructor(now: () => number, flies: (runId: string, epoch: number) => boolean) {
     this.#now = now;
     this.#flies = flies;
@@ -32,7 +35,19 @@ export class MemoryCache {
     return { state: "mine" };
   }
 
+  /** Deletes keys that have no entry, or one that expired more than a day ago, and that nobody is making. */
+  collect(): void {
+    const old = this.#now() - 86_400_000;
+    for (const [place, { entry, flight }] of this.#slots) {
+      const needed = entry !== undefined && (entry.expiresAt === null || entry.expiresAt >= old);
+      const made = flight !== undefined && this.#flies(flight.runId, flight.epoch);
+      if (!needed && !made) this.#slots.delete(place);
+    }
+    this.#room = Math.max(ROOM, 2 * this.#slots.size);
+  }
+
   put(entry: Parameters<Store["cachePut"]>[0]): void {
+    if (this.#slots.size > this.#room) this.collect();
     const slot = this.#slot(entry), at = this.#now();
     slot.entry = { result: entry.result, runId: entry.runId, call: entry.call, at,
       expiresAt: entry.ttlMs === undefined ? null : at + entry.ttlMs };

@@ -87,8 +87,8 @@ class MemoryStore implements Store {
     });
   }
 
-  async read(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> {
-    return (this.#runs.get(runId)?.history ?? []).filter((row) => row.firstSeq + row.count > fromSeq);
+  async read(runId: string, fromSeq: number, limit?: number): Promise<readonly HistoryRow[]> {
+    return (this.#runs.get(runId)?.history ?? []).filter((row) => row.firstSeq + row.count > fromSeq).slice(0, limit);
   }
 
   async claim(request: ClaimRequest): Promise<readonly Claimed[]> {
@@ -166,6 +166,7 @@ class MemoryStore implements Store {
 
   async sweep(maxCrashes: number, limit: number, sweepId: string): Promise<readonly { readonly runId: string;
     readonly state: RunState }[]> {
+    this.#cache.collect();
     const lost = [...this.#runs.values()].filter(({ row }) => row.owner !== null && !this.#alive(row.owner)).slice(0,
       limit);
     return lost.map((run) => {

@@ -264,8 +264,8 @@ export interface Store {
   /** Who stands at these places? Asked after a refusal or an unknown outcome; nothing comes back for an empty place. */
   standing(places: readonly { readonly runId: string; readonly firstSeq: number }[]):
     Promise<readonly { readonly runId: string; readonly firstSeq: number; readonly appendId: string }[]>;
-  /** Rows of one run in order, from the row that holds `fromSeq` (1 = all). */
-  read(runId: string, fromSeq: number): Promise<readonly HistoryRow[]>;
+  /** Rows of one run in order, from the row that holds `fromSeq` (1 = all), at most `limit` of them. */
+  read(runId: string, fromSeq: number, limit?: number): Promise<readonly HistoryRow[]>;
 
   claim(request: ClaimRequest): Promise<readonly Claimed[]>;
   /** What the database believes this worker holds. */
@@ -287,7 +287,8 @@ export interface Store {
   retire(worker: string): Promise<void>;
   workers(): Promise<readonly WorkerInfo[]>;
   /** Every run whose owner has no live lease becomes ready (crashes + 1, backoff) or parked QUARANTINED at
-   *  maxCrashes. */
+   *  maxCrashes. Now and then it deletes what nobody needs: cache entries a day after they expired, completions of
+   *  transactional tasks a day after their run has ended. */
   sweep(maxCrashes: number, limit: number, sweepId: string):
     Promise<readonly { readonly runId: string; readonly state: RunState }[]>;
   /** For the new holder of an embedded directory: no worker lives but those of other processes that the holder before

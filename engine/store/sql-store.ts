@@ -33,9 +33,13 @@ const POST = "select post_mail($1, $2, $3, $4, $5::boolean) as answer";
 const TAKE = "select * from cache_take($1, $2, $3, $4, $5::integer, $6::boolean)";
 const SWEEP = "select * from sweep_runs($1::integer, $2::integer, $3::text::uuid, $4::boolean)";
 
+/** At the first sweep and then at each of so many, at most so many rows are deleted that nobody needs any more. */
+const COLLECT_EVERY = 60, COLLECTED = 1000;
+
 /** The port, by SQL on a driver. */
 export class SqlStore implements Store {
   readonly #driver: SqlDriver;
+  #sweeps = 0;
   constructor(driver: SqlDriver) { this.#driver = driver }
   get kind(): "pglite" | "postgres" { return this.#driver.kind }
   get location(): string { return this.#driver.location }
@@ -74,8 +78,8 @@ export class SqlStore implements Store {
       ({ runId: text(row["run_id"]), firstSeq: number(row["first_seq"]), appendId: text(row["append_id"]) }));
   }
 
-  async read(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> {
-    const rows = await this.#ask(statement("read"), [runId, fromSeq]);
+  async read(runId: string, fromSeq: number, limit?: number): Promise<readonly HistoryRow[]> {
+    const rows = await this.#ask(statement("read"), [runId, fromSeq, limit ?? null]);
     return rows.map((row) => ({ runId, firstSeq: number(row["first_seq"]), count: number(row["count"]),
       appendId: text(row["append_id"]), epoch: number(row["epoch"]), events: text(row["events"]) }));
   }
@@ -128,6 +132,9 @@ export class SqlStore implements Store {
     readonly state: RunState }[]> {
     const rows = await this.#ask(SWEEP, [maxCrashes, limit, sweepId, true]);
     await this.#ask("select grant_all_turns()", []);
+    if (this.#sweeps++ % COLLECT_EVERY === 0) {
+      for (const name of ["collect-cache", "collect-completions"]) await this.#ask(statement(name), [COLLECTED]);
+    }
     for (const row of rows) this.#driver.hint(text(row["run_id"]));
     return rows.map((row) => ({ runId: text(row["run_id"]), state: stateOf(row) }));
   }
