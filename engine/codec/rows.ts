@@ -103,7 +103,8 @@ const SHOWN = "kind:text name:text value?:payload";
 /** What core/events.ts says of each type, as `field:kind`, with `?` where it may be absent. */
 const SHAPES: { readonly [T in EventType]: string } = {
   RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts signals?:texts codeVersion?:text "
-    + "file?:text engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object",
+    + "file?:text "
+    + "engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object",
   TaskCompleted: "key:text attempt:count result?:payload cached?:source",
   TaskFailed: "key:text attempts:count error:error",
   TaskCancelled: "key:text reason?:text",
