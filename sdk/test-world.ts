@@ -7,7 +7,7 @@ import {
 import { takeDefault } from "./default-engine.ts";
 import { mockOf } from "./mocks.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
-import { VirtualTime, type LifeClock } from "./virtual-time.ts";
+import { realLifeClock, type LifeClock, type VirtualTime } from "./virtual-time.ts";
 import { withTasks } from "./watched.ts";
 
 /** How a world is made. Absent `time`: the machine's clock. */
@@ -19,7 +19,7 @@ export interface WorldOptions {
 }
 /** One engine's life, until it crashes. */
 interface Life {
-  readonly engine: RunEngine; readonly clock: LifeClock | undefined; readonly crashed: Promise<typeof CRASHED>;
+  readonly engine: RunEngine; readonly clock: LifeClock; readonly crashed: Promise<typeof CRASHED>;
 }
 
 const CRASHED = Symbol("crashed");
@@ -143,7 +143,7 @@ export class TestWorld {
     let die = (): void => undefined;
     const crashed = new Promise<typeof CRASHED>((resolve) => { die = () => resolve(CRASHED) });
     let worker: string | undefined;
-    const clock = this.time?.clock(), store = withFaults(this.#counted(), (_call, verb, args) => {
+    const clock = this.time?.clock() ?? realLifeClock(), store = withFaults(this.#counted(), (_call, verb, args) => {
       if (verb === "register") worker = String(args[0]);
       if (!this.#reaches(verb, args)) return "none";
       void this.#bury(life, () => store.dead, () => worker).then(die);
@@ -151,7 +151,7 @@ export class TestWorld {
     });
     const life = openRunEngine({
       database: "", store, workflow: (name) => this.#watchedByName(name), workflows: workflowNames, observer: SILENT,
-      claims: "all", idleMs: Infinity, ...(clock && { clock }),
+      claims: "all", idleMs: Infinity, clock,
     }).then((engine) => ({ engine, clock, crashed }));
     return life;
   }
@@ -160,7 +160,7 @@ export class TestWorld {
   async #bury(dead: Promise<Life>, isDead: () => boolean, worker: () => string | undefined): Promise<void> {
     while (!isDead()) await pause(0);
     const { engine, clock } = await dead, since = originals.performanceNow();
-    clock?.stop();
+    clock.stop();
     // What is under way ends first: two lives never overlap, as two processes of which one is dead do not.
     while (this.#busy > 0 && originals.performanceNow() - since < PATIENCE_MS) await pause(1);
     engine.close(0).catch(() => undefined); // it stops its timers; what it asks of its store is never answered

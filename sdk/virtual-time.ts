@@ -1,5 +1,5 @@
 /** Time that moves when it is told to: what a test engine's timers are set on. */
-import { currentFrame, type Clock, type Frame } from "../engine/index.ts";
+import { currentFrame, realClock, type Clock, type Frame } from "../engine/index.ts";
 
 /** `timer`: time must come to it. `loop`: the engine looks again, whenever something has changed. `soon`: only put
  *  off. */
@@ -11,6 +11,20 @@ interface Timer {
 }
 /** The clock of one engine. `stop`: the engine is dead, none of its timers fires any more. */
 export interface LifeClock extends Clock { stop(): void }
+
+/** The machine's clock for one engine: a dead one keeps no process alive. */
+export function realLifeClock(): LifeClock {
+  const mine = new Set<() => void>();
+  let stopped = false;
+  return { now: realClock.now, monotonic: realClock.monotonic,
+    after: (ms, fn, keepAlive) => {
+      if (stopped) return () => undefined;
+      const cancel = realClock.after(ms, () => { mine.delete(cancel); fn() }, keepAlive);
+      mine.add(cancel);
+      return () => { mine.delete(cancel); cancel() };
+    },
+    stop: () => { stopped = true; for (const cancel of mine) cancel() } };
+}
 
 /** Milliseconds since 1970, and what is to happen when. */
 export class VirtualTime {

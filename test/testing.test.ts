@@ -1,13 +1,17 @@
 /** What users test their workflows with: virtual time, mocks, crashes, explored orders. */
-import { afterEach, describe, expect, test } from "vitest";
+import { spawnSync } from "node:child_process";
+import { afterAll, afterEach, describe, expect, inject, test } from "vitest";
 import {
   condition, context, RunError, scope, signal, sleep, task, taskContext, TimedOut, waitFor, workflow, z,
 } from "../sdk/index.ts";
 import { explore, replay, testEngine, type TestEngine } from "../sdk/testing.ts";
 import { history, until } from "./histories.ts";
+import { freshDatabase } from "./postgres-server.ts";
+import { clear, project } from "./talking.ts";
 
 let t: TestEngine;
 afterEach(async () => { await t.close() });
+afterAll(clear);
 
 const go = signal("go", z.number());
 const charge = task("test-charge", { retries: 3, retryDelay: "1h", timeout: "30s" },
@@ -198,6 +202,37 @@ describe("a test engine", () => {
       { code: "INVALID_OPTION" });
     expect(() => t.crashAt(0)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
   });
+  test.skipIf(inject("postgresUrl") === "")("goes on after a crash over PostgreSQL, in real time", async () => {
+    t = await testEngine({ database: await freshDatabase(inject("postgresUrl")) });
+    t.crashAt(5);
+    const two = workflow("test-server", async () => { await note("a"); await sleep(5); return note("b") });
+    const run = await t.start(two);
+    expect(await run.result()).toBe("b");
+    expect((await history(run)).some(({ type }) => type === "RunLost")).toBe(true);
+  }, 60_000);
+  test("needs no runner, and keeps no process alive: not if it is not closed, not after a crash on PGlite", () => {
+    const folder = project("testing-alone", { "a.test.mjs": `import assert from "node:assert/strict";
+import test from "node:test";
+import { sleep, task, workflow } from "reprise";
+import { testEngine } from "reprise/testing";
+const step = task("step", async (n) => n);
+const steps = workflow("steps", async (n) => { const a = await step(n); await sleep(5); return a + await step(1) });
+test("virtual", async () => {
+  await testEngine();
+  assert.equal(await steps(4), 5);
+});
+test("embedded", async () => {
+  const t = await testEngine({ database: "./runs" });
+  t.crashAt(4);
+  assert.equal(await (await t.start(steps, 3)).result(), 4);
+  await t.close();
+});
+` });
+    const { stdout, status } = spawnSync(process.execPath, ["--test", "a.test.mjs"], { cwd: folder, encoding: "utf8",
+      timeout: 60_000, env: { ...process.env, NODE_OPTIONS: "" } });
+    expect(stdout).toMatch(/pass 2/);
+    expect(status).toBe(0);
+  }, 90_000);
   test("is disposed of by `await using`", async () => {
     t = await testEngine();
     { await using inner = await testEngine(); expect(await scopeOf(inner)).toBe(1) }
