@@ -11,6 +11,7 @@ import { wholeNumber } from "./numbers.ts";
 import { addRunState } from "./run-state.ts";
 import { addAgain } from "./runs-again.ts";
 import { addBulk } from "./runs-bulk.ts";
+import { addDiff } from "./runs-diff.ts";
 import { eventLine } from "./event-line.ts";
 import { addMessages } from "./runs-messages.ts";
 import { addOperate } from "./runs-operate.ts";
@@ -46,6 +47,7 @@ export function addRuns(program: Command): void {
   addOperate(runs);
   addAgain(runs);
   addBulk(runs);
+  addDiff(runs);
   runs.command("cancel").argument("<run>").description("ask a run to stop").option("--reason <text>").option("--json")
     .action(async (wanted: string, options: Style & { reason?: string }) => { await cancel(wanted, options) });
   runs.command("export").argument("<run>").description("the whole history as one JSON document, or as a page")
