@@ -79,6 +79,30 @@ describe("a server", () => {
   });
 });
 
+describe("reprise replay", () => {
+  const SEEN = ["--at", "6", "--watch", "user.password", "--log-point", "pay.ts:8=Object.values(user).join()"];
+  test("prints no secret that the viewer would hide, in words or JSON, unless it is told to", () => {
+    for (const style of [[], ["--json"]]) {
+      const printed = reprise("replay", runId, ...SEEN, ...style);
+      expect(printed).toContain("[redacted]");
+      expect(printed).toContain("ada");
+      expect(printed).not.toContain("hunter2");
+    }
+    expect(reprise("replay", runId, ...SEEN)).toContain('user    { name: "ada", password: [redacted] }');
+    const shown = reprise("replay", runId, ...SEEN, "--show-secrets");
+    expect(shown).toContain('password: "hunter2hunter2"');
+    expect(shown).toContain('watch  user.password = "hunter2hunter2"');
+  });
+
+  test("says at an event inside a task that the task's own variables are not kept", () => {
+    const inside = reprise("replay", runId, "--at", "4");
+    expect(inside).toContain("AttemptStarted task:charge#0");
+    expect(inside).toContain("This happened inside task:charge#0. Only the code of the workflow is replayed");
+    expect(inside).toContain("const done = await charge(cents);");
+    expect(reprise("replay", runId, "--at", "6")).not.toContain("This happened inside");
+  });
+});
+
 describe("reprise dev", () => {
   afterAll(endAll);
   test("prints the variables where a run failed, and its viewer shows them", async () => {
@@ -160,6 +184,11 @@ describe("a server with --allow-debug", () => {
     await panel.getByText("500").waitFor();
     await panel.getByRole("button", { name: "step back" }).click();
     await page.waitForURL(/e=5/);
+    await panel.getByText("total += done.cents;").waitFor();
+    await page.getByRole("button", { name: "Event before (left)" }).click();
+    await panel.getByText(/This happened inside task:charge#0\..*the variables of the task’s own code are not kept/)
+      .waitFor();
+    await page.getByRole("button", { name: "Next event (right)" }).click();
     await panel.getByText("total += done.cents;").waitFor();
     await panel.getByPlaceholder(/Print at a line/).fill("pay.ts:8=done.at");
     await page.keyboard.press("Enter");

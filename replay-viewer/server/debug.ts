@@ -42,6 +42,10 @@ export class SeenRedactor {
         value: opened.names.some((name) => this.#hides(name, opened.value)) ? HIDDEN : this.#seen(opened.value) } }) };
   }
 
+  logPoints(found: wire.LogPointHits): wire.LogPointHits {
+    return { ...found, hits: found.hits.map((hit) => ({ ...hit, watched: this.watched(hit.watched) })) };
+  }
+
   /** An expression that names a secret shows nothing, whatever it does with it. */
   watched({ expression, value, refused }: wire.Watched): wire.Watched {
     const names = expression.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? [];

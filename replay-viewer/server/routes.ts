@@ -79,9 +79,8 @@ function debugging({ engine, redactor, debug }: RouteParts): readonly Route[] {
     route({ method: "POST", path: "/runs/:id/log-points", scope: "debug", params: wire.oneRun,
       body: wireDebug.logPointsBody, summary: "Expressions printed whenever the code passes a line",
       answer: wireDebug.logPointsAnswer, handle: async ({ params, body }) => {
-        const { hits, ...rest } = await offeredDebug(debug).logPoints((await engine.row(params.id)).runId, body.points);
-        const clean = new SeenRedactor(redactor);
-        return { ...rest, hits: hits.map((hit) => ({ ...hit, watched: clean.watched(hit.watched) })) };
+        const found = await offeredDebug(debug).logPoints((await engine.row(params.id)).runId, body.points);
+        return new SeenRedactor(redactor).logPoints(found);
       } }),
   ];
 }

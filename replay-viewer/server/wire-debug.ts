@@ -17,7 +17,7 @@ const seen = z.custom<Seen>((value) => typeof value === "object" && value !== nu
   description: "kind, text; of containers size and parts, pairs of a name and such a value" });
 const part = z.custom<SeenPart>((value) => Array.isArray(value)).meta({ type: "array",
   description: "a name and a value" });
-const watched = z.object({ expression: z.string(), value: seen.optional(), refused: z.string().optional() });
+const watched = z.object({ expression: z.string(), value: seen.exactOptional(), refused: z.string().exactOptional() });
 export type Watched = z.output<typeof watched>;
 
 /** Which event, and what more to evaluate there. `open`: a value further down, by the places of its parts from 0. */
@@ -36,9 +36,9 @@ const frame = z.object({ site: z.string(), code: z.string().exactOptional(),
  *  call, "before" it was there last. `previous` and `next`: the moments to step to. */
 export const localsAnswer = z.object({
   at: z.int(), moment: z.int(), standing: z.enum(["here", "waiting", "before"]), otherVersion: z.boolean(),
-  previous: z.int().optional(), next: z.int().optional(), frames: z.array(frame).readonly(),
-  watches: z.array(watched).readonly().optional(),
-  opened: z.object({ names: z.array(z.string()).readonly(), value: seen }).optional(),
+  previous: z.int().exactOptional(), next: z.int().exactOptional(), frames: z.array(frame).readonly(),
+  watches: z.array(watched).readonly().exactOptional(),
+  opened: z.object({ names: z.array(z.string()).readonly(), value: seen }).exactOptional(),
 });
 export type Locals = z.output<typeof localsAnswer>;
 
@@ -48,6 +48,6 @@ export const logPointsBody = z.strictObject({ points: z.array(logPoint).min(1).m
 /** `after`: the event that the code was answering. `diverged`: the replay went no further than there. */
 export const logPointsAnswer = z.object({
   hits: z.array(z.object({ after: z.int(), site: z.string(), watched })).readonly(),
-  diverged: z.object({ at: z.int(), diff: z.string() }).optional(),
+  diverged: z.object({ at: z.int(), diff: z.string() }).exactOptional(),
 });
 export type LogPointHits = z.output<typeof logPointsAnswer>;

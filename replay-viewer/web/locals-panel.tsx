@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import { taskInside } from "../../engine/core/events.ts";
 import { count } from "../model/format.ts";
 import { parseLogPoint, shownFrame, shownSeen, type Hit, type Locals, type Watched } from "../model/locals.ts";
 import { parseSite } from "../model/source.ts";
@@ -24,8 +25,11 @@ function Panel({ run }: { run: Session }): JSX.Element {
   const off = held.off.value;
   if (off !== undefined) return <section class="locals" aria-label="Variables"><p class="faint lead">Variables are not
     shown: {off.problem.message}. {off.problem.hint}</p></section>;
-  const found = answer.value;
+  const found = answer.value, event = run.history.event(seq), inside = event && taskInside(event);
   return <section class="locals" aria-label="Variables">
+    {inside !== undefined && <p class="lead"><Icon name="note" size={13} /> This happened inside <code>{inside}</code>.
+      Only the code of the workflow is replayed: the variables of the task’s own code are not kept. Those below are
+      the workflow’s, where it waits for the task.</p>}
     {found.state === "failed" ? <Trouble problem={found.problem} />
       : found.state === "loading" ? <p class="loading">Replaying…</p> : <Frames held={held} locals={found.value} />}
     <Watches held={held} />

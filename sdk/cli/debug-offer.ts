@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { RepriseError, type RunEngine, type RunRow } from "../../engine/index.ts";
+import type { SeenRedactor } from "../../replay-viewer/server/debug.ts";
 import type { RunDebug } from "../../replay-viewer/server/viewer.ts";
 import { packageRoot } from "../config.ts";
 import type { Locals, ReplayedRun, RunDebugger } from "../debug/host.ts";
@@ -37,12 +38,15 @@ export function offerDebug(engine: RunEngine): DebugOffer {
   };
   return {
     debug, close: async () => { await host?.close() },
-    frames: async (runId, at) => {
-      const [{ SeenRedactor }, { Redactor }] = await Promise.all([
-        import("../../replay-viewer/server/debug.ts"), import("../../replay-viewer/server/redact.ts")]);
-      return new SeenRedactor(new Redactor()).locals(await locals(runId, { at })).frames;
-    },
+    frames: async (runId, at) => (await redaction()).locals(await locals(runId, { at })).frames,
   };
+}
+
+/** What takes secrets out of what is printed: the same as over HTTP. */
+export async function redaction(): Promise<SeenRedactor> {
+  const [{ SeenRedactor: Redaction }, { Redactor }] = await Promise.all([
+    import("../../replay-viewer/server/debug.ts"), import("../../replay-viewer/server/redact.ts")]);
+  return new Redaction(new Redactor());
 }
 
 async function replayedRun(engine: RunEngine, row: RunRow): Promise<ReplayedRun> {

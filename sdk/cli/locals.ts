@@ -2,10 +2,10 @@
  *  `--inspect`. */
 import { existsSync } from "node:fs";
 import { InvalidArgumentError, type Command } from "commander";
-import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
+import { RepriseError, taskInside, type Event, type RunRow } from "../../engine/index.ts";
 import type { Locals, LogPoint, ReplayedRun, RunDebugger, Watched } from "../debug/host.ts";
 import { inLine } from "../debug/seen.ts";
-import { filesOfRun } from "./debug-offer.ts";
+import { filesOfRun, redaction } from "./debug-offer.ts";
 import { frameLines } from "./frames.ts";
 import { findRun, withEngine } from "./open.ts";
 import { dim, out, outJson, say, type Style } from "./output.ts";
@@ -15,6 +15,7 @@ import { recordingAt } from "../recording.ts";
 /** What `reprise replay` takes for debugging. */
 export interface DebugOptions extends Style {
   at?: number; locals?: boolean; watch?: readonly string[]; logPoint?: readonly LogPoint[]; inspect?: boolean;
+  showSecrets?: boolean;
 }
 
 /** Puts the options on the command. */
@@ -24,6 +25,7 @@ export function debugOptions(command: Command): Command {
     .option("--locals", "print the frames of your code at that event, with their variables")
     .option("--watch <expression>", "evaluate it there; may be given again", collect)
     .option("--log-point <file:line=expression>", "print it whenever the code passes; may be given again", logPoint)
+    .option("--show-secrets", "print values that are redacted otherwise, as the viewer does")
     .option("--inspect", "open the replay for Chrome DevTools or VS Code, and stop at that event");
 }
 /** Do these options ask for a debugger? */
@@ -71,8 +73,11 @@ async function print(host: RunDebugger, run: RunRow, replayed: ReplayedRun, at: 
     Promise.resolve(replayed);
   const { watch: watches = [], logPoint: points = [] } = options;
   const asked = options.locals === true || watches.length > 0 || points.length === 0;
-  const locals = asked ? await host.locals({ ...query, at, watches }, give) : undefined;
-  const passes = points.length === 0 ? undefined : await host.logPoints({ ...query, points }, give);
+  const clean = options.showSecrets === true ? undefined : await redaction();
+  const seen = asked ? await host.locals({ ...query, at, watches }, give) : undefined;
+  const locals = seen && clean ? clean.locals(seen) : seen;
+  const passed = points.length === 0 ? undefined : await host.logPoints({ ...query, points }, give);
+  const passes = passed && clean ? clean.logPoints(passed) : passed;
   if (options.json === true) outJson({ run: run.runId, ...locals, ...passes });
   else {
     const worded = ({ expression, value, refused }: Watched): string =>
@@ -97,6 +102,9 @@ function inWords(locals: Locals, run: RunRow, events: readonly Event[]): string 
   const steps = [previous && `before: --at ${previous}`, next && `after: --at ${next}`].filter(Boolean).join(", ");
   const lines = [`Run '${run.name}' at event ${at}, ${named(events[at - 1])}${steps === "" ? "" : dim(`  (${steps})`)}`
     + where];
+  const shownEvent = events[at - 1], inside = shownEvent && taskInside(shownEvent);
+  if (inside !== undefined) lines.push(`This happened inside ${inside}. Only the code of the workflow is replayed: ` +
+    "the variables of the task's own code are not kept.");
   if (locals.otherVersion) lines.push("The code on disk is another version than the one that ran; the history fits " +
     "both, but lines and names are those of today.");
   if (locals.frames.length === 0) lines.push("None of your functions was on the stack there.");
