@@ -118,6 +118,9 @@ describe("beside a program that works, the command line", () => {
       /child pack .* completed/, /update set-quantity .* completed/, /stuck-\w+ .* injected +by ada: by phone/]) {
       expect(inspected).toMatch(line);
     }
+    expect(inspected).toMatch(/\n\nEvent (\d+) of \1: The run completed after .*\n$/);
+    expect(reprise(folder, "runs", "inspect", run, "--at", "wait:approved#0").stdout)
+      .toMatch(/\n\nEvent \d+ of \d+: .*approved.*\n$/);
     expect(reprise(folder, "runs", "events", run).stdout).toMatch(/SignalReceived +approved {2}\{"by":"ada"\}/);
     expect(reprise(folder, "runs", "signal", run, "approved", "1")).toMatchObject(
       { status: 7, stderr: expect.stringContaining("RUN_ENDED") });

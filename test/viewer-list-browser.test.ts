@@ -64,8 +64,9 @@ describe.skipIf(chromiumForTests() === undefined)("the list of runs", () => {
     await soonNames().toEqual(["tidy-owl"]);
     await page.getByRole("link", { name: "tidy-owl" }).click();
     await drawn(page);
-    await page.goBack();
+    await page.getByRole("link", { name: "All runs" }).click();
     await soonNames().toEqual(["tidy-owl"]);
+    expect(query("tag")).toBe("web"); // the filters are still there
     await page.getByRole("button", { name: /tag web/ }).click();
     await page.getByRole("row", { name: /tidy-owl/ }).getByTitle("Only runs of this version").click();
     expect(query("version")).toBe((await house.engine.row(house.ids["done"] ?? "")).codeVersion);

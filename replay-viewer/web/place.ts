@@ -100,3 +100,9 @@ export function openPlaces(hash: boolean): void {
     if (!to.includes("?")) scrollTo(0, 0);
   });
 }
+
+let list: Change = {};
+/** The list of runs as it was looked at last: its filters survive a visit to a run. */
+export function listAddress(): string { return address("/runs", list) }
+/** Remembers the filters of the list. */
+export function keepList(query: Change): void { list = query }

@@ -11,7 +11,7 @@ import { later } from "./later.tsx";
 import { runLook, State } from "./looks.tsx";
 import { Trouble } from "./notices.tsx";
 import { Overview } from "./overview.tsx";
-import { address, change, param } from "./place.ts";
+import { address, change, listAddress, param } from "./place.ts";
 import { embedded, recorded } from "./recorded.tsx";
 import { actionsOf } from "./run-actions.ts";
 import { runKeyMap } from "./run-keys.ts";
@@ -84,7 +84,7 @@ function Head({ run }: { run: Session }): JSX.Element {
   if (row === undefined) return <header class="run-head" />;
   return <header class="run-head">
     {embedded ? <span class="brand"><Icon name="again" size={17} /><span class="hidden">Reprise recording</span></span>
-      : <a class="brand" href={address("/runs")} aria-label="All runs" onClick={() => { recorded.value = undefined }}>
+      : <a class="brand" href={listAddress()} aria-label="All runs" onClick={() => { recorded.value = undefined }}>
         <Icon name="again" size={17} /><span class="crumb">Runs</span></a>}
     <Icon name="right" size={11} class="faint" />
     {row.parentId !== null && !embedded && <><a class="crumb" href={address(`/runs/${row.parentId}`)}>parent run</a>

@@ -9,7 +9,7 @@ import { Icon } from "./icons.tsx";
 import { connected } from "./live.ts";
 import { runLook, State, stateLook } from "./looks.tsx";
 import { Empty, Trouble } from "./notices.tsx";
-import { address, change, param, place, visit } from "./place.ts";
+import { address, change, keepList, param, place, visit } from "./place.ts";
 import { openFile } from "./recorded.tsx";
 import { queryOf, RunList, tookMs } from "./run-list.ts";
 import { chosenRow, compareWith, runKeys } from "./runs-keys.ts";
@@ -33,6 +33,7 @@ export function RunsPage(): JSX.Element {
   }, [list]);
   const rows = list.rows.value;
   useEffect(() => runKeys(() => list.rows.peek()), [list]);
+  useEffect(() => { keepList(place.peek().query) }, [filters]);
   useEffect(() => { chosenRow.value = Math.min(chosenRow.peek(), rows.length - 1) }, [rows.length]);
   return <main class="page runs">
     <Top title="Runs"><a class="button" href={address("/workflows")}><Icon name="play" size={13} />Start a run</a></Top>

@@ -31,8 +31,10 @@ export const focusedRow = computed(() => {
 /** The timeline, or with `words` its table. */
 export function Timeline({ run, words = false }: { run: Session; words?: boolean }): JSX.Element {
   if (run.rows.value.length > 0) return <Lanes run={run} words={words} />;
-  return <Empty title={run.history.head === 0 ? "No events yet" : "No calls yet"}>
-    <p>Each call of a task, each sleep and each recorded value gets a row here as soon as the code decides it.</p>
+  return <Empty title={run.history.head === 0 ? "No events yet"
+    : run.over.value ? "This run made no calls" : "No calls yet"}>
+    <p>Each call of a task, each sleep and each recorded value gets a row here as soon as the code decides it. What
+      the code does beside them is not recorded.</p>
   </Empty>;
 }
 

@@ -88,8 +88,10 @@ function addLs(runs: Command): void {
 }
 
 function addInspect(runs: Command): void {
-  runs.command("inspect").argument("<run>").description("one run: state, tasks, timeline").option("--json")
-    .action(async (wanted: string, style: Style) => {
+  runs.command("inspect").argument("<run>").description("one run: state, tasks, timeline, and an event in words")
+    .option("--at <event>", "a number, a task, first-failure, t=12.5s; default the first failure, or the last event")
+    .option("--json")
+    .action(async (wanted: string, style: Style & { at?: string }) => {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
         const events = await engine.history(row.runId);
@@ -101,6 +103,9 @@ function addInspect(runs: Command): void {
           (row.endedAt === null ? "" : `   took ${formatMs(row.endedAt - row.createdAt)}`));
         if (row.owner !== null && !hasEnded(row)) out(`owner ${row.owner}${row.ownerAlive ? "" : " (not alive)"}`);
         out(`\n${timeline(events, row.runId)}`);
+        const { eventInWords } = await import("../../replay-viewer/server/in-words.ts");
+        const { seq, says } = eventInWords(events, style.at);
+        if (says !== "") out(`\nEvent ${seq} of ${events.length}: ${says}`);
       });
     });
 }
