@@ -14,8 +14,8 @@ import { patchGlobals } from "./replay/globals.ts";
 export { Cancelled, NonRetryable, RepriseError, RunError, TaskError, TimedOut } from "./core/errors.ts";
 export { exponential, RetryAfter, type Backoff, type RetryDelay } from "./core/retry.ts";
 export { formatMs, toMs, type Duration } from "./core/duration.ts";
-export { isDecision, isDelivery, isTerminal, taskInside, type ClosePolicy, type ErrorRecord, type Event, type Payload,
-  type Shown } from "./core/events.ts";
+export { isDecision, isDelivery, isTerminal, type ClosePolicy, type ErrorRecord, type Event, type Payload, type Shown }
+  from "./core/events.ts";
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";

@@ -312,14 +312,6 @@ export function classOf(type: string): EventClass | undefined {
 }
 export function isDelivery(event: Event): event is Delivery { return CLASSES[event.type] === "delivery" }
 export function isDecision(event: Event): event is Decision { return CLASSES[event.type] === "decision" }
-/** The key of the task in whose own code this happened; the workflow's code, which alone is replayed, is elsewhere. */
-export function taskInside(event: Event): string | undefined {
-  switch (event.type) {
-    case "AttemptStarted": case "AttemptFailed": case "RetryScheduled": case "Heartbeat": case "TaskFailed":
-      return event.key;
-    default: return undefined;
-  }
-}
 /** The run that goes on where this event ends one: the next link of its chain, or the next try. */
 export function goesOnAs(end: Event | undefined): string | undefined {
   return end?.type === "RunContinued" ? end.nextId : end?.type === "RunFailed" ? end.retriedAs : undefined;

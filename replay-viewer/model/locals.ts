@@ -1,4 +1,5 @@
 /** Variables of a past run as the server tells them, and as trees that can be shown. */
+import type { Event } from "../../engine/core/events.ts";
 import { branch, leaf, named, placed, type Kind, type Part, type Shown } from "./shown.ts";
 
 /** A value, copied within bounds. A container without `parts` lies deeper than the copy goes. */
@@ -75,4 +76,13 @@ export function parseLogPoint(text: string): { readonly file: string; readonly l
   readonly expression: string } | undefined {
   const [, file, line, expression] = /^\s*(.+?):(\d+)\s*=\s*([\s\S]+?)\s*$/.exec(text) ?? [];
   return file === undefined || expression === undefined ? undefined : { file, line: Number(line), expression };
+}
+
+/** The key of the task in whose own code this happened; the workflow's code, which alone is replayed, is elsewhere. */
+export function taskInside(event: Event): string | undefined {
+  switch (event.type) {
+    case "AttemptStarted": case "AttemptFailed": case "RetryScheduled": case "Heartbeat": case "TaskFailed":
+      return event.key;
+    default: return undefined;
+  }
 }

@@ -7,6 +7,8 @@ import type { Redactor } from "./redact.ts";
 import { REDACTED } from "./redact-text.ts";
 import type * as wire from "./wire-debug.ts";
 
+export { taskInside } from "../model/locals.ts";
+
 /** What a debugger offers. Whatever it throws comes to the caller with its code. */
 export interface RunDebug {
   /** Where the code of a run stood at an event. */

@@ -2,9 +2,9 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { taskInside } from "../../engine/core/events.ts";
 import { count } from "../model/format.ts";
-import { parseLogPoint, shownFrame, shownSeen, type Hit, type Locals, type Watched } from "../model/locals.ts";
+import { parseLogPoint, shownFrame, shownSeen, taskInside, type Hit, type Locals,
+  type Watched } from "../model/locals.ts";
 import { parseSite } from "../model/source.ts";
 import { Icon } from "./icons.tsx";
 import { JsonTree, Value } from "./json-tree.tsx";

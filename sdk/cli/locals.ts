@@ -2,8 +2,9 @@
  *  `--inspect`. */
 import { existsSync } from "node:fs";
 import { InvalidArgumentError, type Command } from "commander";
-import { RepriseError, taskInside, type Event, type RunRow } from "../../engine/index.ts";
+import { RepriseError, type Event, type RunRow } from "../../engine/index.ts";
 import type { Locals, LogPoint, ReplayedRun, RunDebugger, Watched } from "../debug/host.ts";
+import { taskInside } from "../../replay-viewer/server/debug.ts";
 import { inLine } from "../debug/seen.ts";
 import { filesOfRun, redaction } from "./debug-offer.ts";
 import { frameLines } from "./frames.ts";
