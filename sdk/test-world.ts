@@ -40,6 +40,8 @@ export class TestWorld {
   readonly #options: WorldOptions;
   readonly #store: Store;
   #life: Promise<Life>;
+  /** The end of the last life that crashed, and the beginning of the next. */
+  #burial: Promise<void> = Promise.resolve();
   readonly #crashes = new Set<number>();
   /** Runs that were started from outside. */
   readonly #started = new Set<string>();
@@ -109,6 +111,7 @@ export class TestWorld {
   close(): Promise<void> {
     this.#closed ??= (async () => {
       this.#giveBack();
+      await this.#burial; // of an engine that has just crashed: nothing of it can be closed
       const { engine } = await this.#life;
       let open = true;
       const closing = engine.close(0).finally(() => { open = false });
@@ -146,7 +149,7 @@ export class TestWorld {
     const clock = this.time?.clock() ?? realLifeClock(), store = withFaults(this.#counted(), (_call, verb, args) => {
       if (verb === "register") worker = String(args[0]);
       if (!this.#reaches(verb, args)) return "none";
-      void this.#bury(life, () => store.dead, () => worker).then(die);
+      this.#burial = this.#bury(life, () => store.dead, () => worker).then(die);
       return "die-after";
     });
     const life = openRunEngine({

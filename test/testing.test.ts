@@ -181,6 +181,15 @@ describe("a crash", () => {
   });
 });
 
+test("a test engine is closed in the middle of a crash", async () => {
+  t = await testEngine();
+  t.crashAt(3);
+  const run = await t.start(workflow("test-closing", async () => note("x")));
+  await until(run, "TaskScheduled");
+  await t.close();
+  await expect(t.start(workflow("test-closed", async () => 1))).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
+});
+
 describe("a test engine", () => {
   test("is the default until it is closed, and then the one before is", async () => {
     t = await testEngine({ clock: "manual" });
