@@ -39,6 +39,7 @@ export { seededRandom } from "./replay/random.ts";
 export { RunEngine, type ForkedRun, type StartRequest } from "./runtime/engine.ts";
 export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator, undeclared } from "./runtime/operator.ts";
+export { dryRun } from "./runtime/dry-run.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
 export { guardRejections } from "./runtime/rejections.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";

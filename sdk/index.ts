@@ -17,6 +17,7 @@ export { openEngine, type Engine, type EngineOptions } from "./engine.ts";
 export type { RunHandle } from "./handle.ts";
 export type { Event, StreamItem } from "./reading.ts";
 export type { CacheOptions } from "./cache.ts";
+export type { VisualizeOptions } from "./visualize.ts";
 export type { ProgramViewer } from "./viewer.ts";
 export { isMain } from "./main.ts";
 export type { InputOf, OutputOf, Schema } from "./schema.ts";

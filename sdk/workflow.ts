@@ -9,6 +9,7 @@ import { checkName, defineWorkflow, isLoading, workflowSpec } from "./registry.t
 import { checked, jsonSchemaOf, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
 import { codeVersionOf, fileOf } from "./sources.ts";
 import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
+import { visualize, type VisualizeOptions } from "./visualize.ts";
 
 /** What a workflow takes: nothing, one input, or one optional input. */
 export type Inputs = readonly [input?: unknown];
@@ -78,6 +79,8 @@ export interface Workflow<A extends Inputs, Out> {
   with(options: StartOptions): Workflow<A, Out>;
   /** A handle by run id. No I/O; its first call finds out. */
   get(id: string): RunHandle<Out>;
+  /** A picture of what it calls: of its newest run, or of a dry run, in which no task runs. @throws VALUE_MISSING */
+  visualize(options?: VisualizeOptions<A[0]>): Promise<string>;
 }
 
 interface AnyWorkflow { spec: WorkflowSpec; options: WorkflowOptions }
@@ -181,6 +184,8 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
     workflowName: spec.name, fn: spec.fn, start, run,
     with: (options: StartOptions) => makeWorkflow(made, { ...preset, ...options }),
     get: (id: string) => runHandle(id, id, async () => (await defaultEngine()).engine),
+    visualize: (options: VisualizeOptions<unknown> = {}) => visualize(spec, options,
+      async () => (await prepared(made, options.input, preset)).value, async () => (await defaultEngine()).engine),
   });
   definitions.set(handle, made);
   return handle;

@@ -5,8 +5,8 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { foldAll } from "../engine/core/fold.ts";
 import type { Event as EngineEvent } from "../engine/core/events.ts";
-import { exponential, sleep, task, TaskError, taskContext, TimedOut, workflow, z,
-  type RetryDelay } from "../sdk/index.ts";
+import { exponential, signal, sleep, task, TaskError, taskContext, TimedOut, waitFor,
+  workflow, z, type RetryDelay } from "../sdk/index.ts";
 import { testEngine, type TestEngine } from "../sdk/testing.ts";
 import { history, until } from "./histories.ts";
 import { clear, cli, endAll, project, reprise, start } from "./talking.ts";
@@ -237,5 +237,50 @@ describe("parameters and names", () => {
   test("F87: run() starts with its input and gives the result", async () => {
     t = await testEngine();
     expect(await workflow(named("run"), async ({ url }: { url: string }) => url.length).run({ url: "http" })).toBe(4);
+  });
+});
+
+describe("F86: a picture of a workflow", () => {
+  const extract = task("picture-extract", async (region: string) => ({ rows: [region.length] }));
+  const transform = task("picture-transform", async (rows: readonly unknown[]) => rows.length);
+  const store = task("picture-store", async (_: number) => 1), skip = task("picture-skip", async () => 0);
+  const etl = workflow("picture-etl", async (regions: readonly string[]) => {
+    const rows = await Promise.all(regions.map((region) => extract(region)));
+    await sleep("1h");
+    return await transform(rows) > 1 ? store(2) : skip();
+  });
+  const lines = (...rest: readonly string[]): string => ["flowchart TD", '  input(["input"])',
+    '  n1["picture-extract × 2"]', '  n2("sleep")', '  n3["picture-transform"]', ...rest].join("\n");
+  const edges = ["  input --> n1", "  n1 --> n2", "  n2 --> n3", "  n3 --> n4", "  n4 --> n5"];
+
+  test("is of its newest run, where there is one", async () => {
+    t = await testEngine();
+    await etl.run(["north", "south"]);
+    expect(await etl.visualize()).toBe(lines('  n4["picture-store"]', '  n5(["completed"])', ...edges));
+  });
+  test("is of a dry run, in which no task runs, with the values that its control flow needs", async () => {
+    t = await testEngine();
+    t.mock(extract, () => { throw new Error("it ran") });
+    const picture = (values: Record<string, unknown>): Promise<string> => etl.visualize({ input: ["a", "b"], values });
+    expect(await picture({ "picture-transform": 0 })).toBe(lines('  n4["picture-skip"]', '  n5(["completed"])',
+      ...edges));
+    expect(await picture({ "task:picture-transform#0": 9 })).toContain("picture-store");
+    await expect(picture({})).rejects.toMatchObject({ code: "VALUE_MISSING",
+      message: expect.stringContaining("'picture-transform'"), hint: expect.stringContaining("picture-transform") });
+  });
+  test("shows children, waits and failures, as SVG, too, whatever their names", async () => {
+    t = await testEngine();
+    const child = workflow("picture-child", async () => 1), go = signal("picture-<go>", z.number());
+    const flow = workflow("picture-flow", async () => {
+      const n = await go.wait();
+      await child();
+      await waitFor(z.string(), { name: "picture-form" });
+      if (n > 1) throw new Error("too many");
+    });
+    const svg = await flow.visualize({ values: { "picture-<go>": 2 }, format: "svg" });
+    const texts = [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
+    expect(texts).toEqual(["input", "picture-&#60;go&#62;", "picture-child", "picture-form", "failed"]);
+    expect(svg.match(/marker-end/g)).toHaveLength(4);
+    expect(await flow.visualize({ values: { "picture-<go>": 2 } })).toContain('n1{{"picture-<go>"}}');
   });
 });
