@@ -1,6 +1,6 @@
 /** `task()`: a unit of real-world work. Inside a workflow its result is recorded once and never computed again. */
 import {
-  callSite, Cancelled, currentFrame, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
+  callSite, Cancelled, currentFrame, renderTemplate, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
   type TaskPolicy, type TaskSpec, type TransactionSpec,
 } from "../engine/index.ts";
 import { cachePolicy, type CacheOptions } from "./cache.ts";
@@ -149,6 +149,12 @@ function policyOf(name: string, options: AnyOptions, file: string | undefined): 
   };
 }
 
+/** A template is filled from the first argument. */
+function labelOf(runName: NonNullable<AnyOptions["runName"]>): NonNullable<TaskSpec["label"]> {
+  return typeof runName === "string" ? ([first], now) => renderTemplate(runName, first, new Date(now))
+    : (args) => runName(...args);
+}
+
 /** `inside`: the function is given a transaction before its arguments. */
 export function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined,
   inside?: TransactionSpec): (...args: readonly unknown[]) => Promise<unknown> {
@@ -157,7 +163,8 @@ export function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: str
     "INVALID_OPTION", `transaction '${name}' has a cache or a runner`,
     "Leave them out: its writes must be made here, and each time.");
   const spec: TaskSpec = { name, fn, policy: policyOf(name, options, file),
-    ...(options.runName && { runName: options.runName }), ...(inside && { transaction: inside }),
+    ...(options.tags?.length && { tags: options.tags }), ...(options.version && { version: options.version }),
+    ...(options.runName && { label: labelOf(options.runName) }), ...(inside && { transaction: inside }),
     ...(runner !== "inline" && { runner: runnerFor(runner, name, file) }) };
   const call = (...args: readonly unknown[]): Promise<unknown> =>
     begin(spec, options, mapped(fn, args), file, call).promise;

@@ -109,7 +109,7 @@ export function workflow(name: string, ...rest: readonly unknown[]): unknown {
     name, fn: run, dangling: checked.dangling ?? "cancel", ...(file !== undefined && { file }),
     // Its key is called with what the schema gave, as its types say.
     ...(checked.concurrency && { concurrency: checked.concurrency as NonNullable<WorkflowSpec["concurrency"]> }),
-    ...runPolicyOf(name, checked),
+    ...runPolicyOf(name, checked), ...(checked.version !== undefined && { version: checked.version }),
     ...(checked.signals && { signals: checked.signals.map(({ signalName }) => signalName) }),
     get codeVersion() { return codeVersionOf(file).version },
   };

@@ -5,9 +5,12 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { foldAll } from "../engine/core/fold.ts";
 import type { Event as EngineEvent } from "../engine/core/events.ts";
+import { timeline } from "../sdk/cli/timeline.ts";
 import { exponential, signal, sleep, task, TaskError, taskContext, TimedOut, waitFor,
   workflow, z, type RetryDelay } from "../sdk/index.ts";
 import { testEngine, type TestEngine } from "../sdk/testing.ts";
+import { historyOf } from "../replay-viewer/model/history.ts";
+import { Search } from "../replay-viewer/model/search.ts";
 import { history, until } from "./histories.ts";
 import { clear, cli, endAll, project, reprise, start } from "./talking.ts";
 
@@ -233,6 +236,28 @@ describe("parameters and names", () => {
     const started = await Promise.all(runs.map(async (run) => (await history(run))[0]));
     const today = new Intl.DateTimeFormat("en", { weekday: "long", timeZone: "UTC" }).format(started[1]?.at);
     expect(started).toMatchObject([{ name: "hello-ada" }, { name: `bob-on-${today}` }]);
+  });
+  test("F83, F84, F85: a call's name, tags and version, and its workflow's, stand in the history, and are found there",
+    async () => {
+    t = await testEngine();
+    const fetched = task(named("fetch"), { tags: ["slow", "http"], version: "7",
+      runName: ({ city }: { city: string }) => `fetch ${city}` }, async ({ city }: { city: string }) => city);
+    const kept = task(named("keep"), { runName: "keep-{city}-{date:%Y}" }, async (_: { city: string }) => 1);
+    const run = await t.start(workflow(named("labelled"), { version: "2.1", tags: ["nightly"] }, async () => {
+      await fetched({ city: "Lima" });
+      await kept({ city: "Oslo" });
+    }));
+    await run.result();
+    const events = await history(run), year = t.now().getUTCFullYear();
+    expect(events[0]).toMatchObject({ version: "2.1", tags: ["nightly"] });
+    expect(events.filter(({ type }) => type === "TaskScheduled")).toMatchObject([
+      { label: "fetch Lima", tags: ["slow", "http"], version: "7" }, { label: `keep-Oslo-${year}` }]);
+    // As the log holds them, as above.
+    const recorded = events.map((event) => ({ ...event, at: event.at.getTime() })) as EngineEvent[];
+    const search = new Search(historyOf(recorded));
+    expect(timeline(recorded, run.id)).toMatch(/fetch Lima.*completed/);
+    const [first] = events.filter(({ type }) => type === "TaskScheduled");
+    expect(search.find("http")).toEqual([first?.seq]);
   });
   test("F87: run() starts with its input and gives the result", async () => {
     t = await testEngine();

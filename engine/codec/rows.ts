@@ -102,8 +102,8 @@ const MAIL = "n:count";
 const SHOWN = "kind:text name:text value?:payload";
 /** What core/events.ts says of each type, as `field:kind`, with `?` where it may be absent. */
 const SHAPES: { readonly [T in EventType]: string } = {
-  RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts signals?:texts codeVersion?:text "
-    + "file?:text "
+  RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts signals?:texts version?:text "
+    + "codeVersion?:text file?:text "
     + "engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object",
   TaskCompleted: "key:text attempt:count result?:payload cached?:source",
   TaskFailed: "key:text attempts:count error:error",
@@ -117,7 +117,8 @@ const SHAPES: { readonly [T in EventType]: string } = {
   ChildFailed: `${MAIL} key:text error:error`,
   ChildCancelled: `${MAIL} key:text reason?:text`,
   ResultInjected: `${MAIL} key:text value?:payload who:text reason:text`,
-  TaskScheduled: `${DECIDED} name:text inputHash:text input?:payload retries?:count`,
+  TaskScheduled: `${DECIDED} name:text inputHash:text input?:payload retries?:count label?:text tags?:texts `
+    + "version?:text",
   TimerStarted: `${DECIDED} dueAt:number purpose?:text`,
   TimerCancelled: DECIDED,
   TaskCancelRequested: `${DECIDED} reason?:text`,

@@ -67,6 +67,8 @@ export interface RunStarted extends Base {
   readonly tags?: readonly string[];
   /** Names of the signals that it reads; absent: it may read any. */
   readonly signals?: readonly string[];
+  /** The workflow's, as its author gave it. */
+  readonly version?: string;
   /** Hash of the workflow's sources that the creator had loaded. */
   readonly codeVersion?: string;
   /** The workflow's file relative to its package root, with forward slashes. */
@@ -148,6 +150,8 @@ export interface TaskScheduled extends Base, Decided {
   readonly inputHash: string;
   readonly input?: Payload;
   readonly retries?: number;
+  /** What its author calls this call, its tags and its version. */
+  readonly label?: string; readonly tags?: readonly string[]; readonly version?: string;
 }
 /** The code began to sleep, or opened a timeout (`purpose`). `dueAt` was computed once, from the turn's clock. */
 export interface TimerStarted extends Base, Decided {

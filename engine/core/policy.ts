@@ -53,7 +53,11 @@ export interface TaskSpec {
   readonly name: string;
   readonly fn: (...args: readonly unknown[]) => unknown;
   readonly policy: TaskPolicy;
-  readonly runName?: string | ((...args: readonly unknown[]) => string);
+  /** What a call of it is called where it is shown; `now` in milliseconds since 1970. */
+  readonly label?: (args: readonly unknown[], now: number) => string;
+  readonly tags?: readonly string[];
+  /** Its author's. */
+  readonly version?: string;
   /** Absent = attempts are made here. */
   readonly runner?: Runner;
   /** `fn` is given a transaction before its arguments; what it writes there commits together with its result. */
@@ -87,6 +91,8 @@ export interface WorkflowSpec {
   };
   /** Names of the signals that it reads, where it says so: others are refused. */
   readonly signals?: readonly string[];
+  /** Its author's. */
+  readonly version?: string;
   /** Hash of the sources that define it; empty when unknown. */
   readonly codeVersion: string;
   /** Defining file relative to the package root, with forward slashes. */

@@ -15,8 +15,8 @@ export const ENGINE_FLAGS = 1;
 /** What a new run is. Absent `worker`: whoever claims it runs it. */
 export interface BirthRequest {
   readonly runId: string;
-  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file" | "concurrency" | "deadlineMs" |
-    "signals">;
+  readonly workflow: Pick<WorkflowSpec, "name" | "codeVersion" | "file" | "concurrency" | "deadlineMs" | "signals" |
+    "version">;
   readonly input: Payload | undefined;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -47,7 +47,7 @@ export function birth(request: BirthRequest, ids: Ids): Birth {
   const started: Draft = {
     type: "RunStarted", at, workflow: workflow.name, name, seed: ids.uuid(), engineFlags: ENGINE_FLAGS,
     ...(request.input && { input: request.input }), ...(tags.length > 0 && { tags }),
-    ...(workflow.signals && { signals: workflow.signals }),
+    ...(workflow.signals && { signals: workflow.signals }), ...(workflow.version && { version: workflow.version }),
     ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),
     ...(parent && { parent }), ...(request.chain && { chain: request.chain }),
     ...(request.pool !== undefined && request.pool !== "default" && { pool: request.pool }),

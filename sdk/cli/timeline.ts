@@ -24,7 +24,9 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
   const end = (state: string, note = ""): void =>
     { if (line !== undefined) Object.assign(line, { to: event.at, state, note }) };
   switch (event.type) {
-    case "TaskScheduled": lines.set(event.key, call(taskRunName(runId, event.key), event.at, "scheduled")); return;
+    case "TaskScheduled":
+      lines.set(event.key, call(event.label ?? taskRunName(runId, event.key), event.at, "scheduled"));
+      return;
     case "TimerStarted": lines.set(event.key, call(event.purpose ?? "timer", event.at, "waiting")); return;
     case "AttemptStarted": if (line !== undefined) { line.attempts = event.attempt; line.state = "running" } return;
     case "RetryScheduled": if (line !== undefined) line.state = "retrying"; return;
