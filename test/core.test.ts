@@ -1,7 +1,7 @@
 /** The law: folding, durations, retries, keys and names, without any world around them. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { exponential, formatMs, openFold, openRunEngine, openStore, toMs, type Duration,
+import { exponential, formatMs, openFold, openRunEngine, toMs, type Duration,
   type Event } from "../engine/index.ts";
 import type { Draft } from "../engine/core/events.ts";
 import { foldAll } from "../engine/core/fold.ts";

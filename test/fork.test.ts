@@ -1,7 +1,7 @@
 /** A run's past as the beginning of another: forks with edits, retries from the failed call; and ends without code. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
-  openEngine, RunError, saga, signal, sleep, task, waitFor, workflow, z, type Engine, type Event, type RunHandle,
+  openEngine, RunError, saga, signal, sleep, task, waitFor, workflow, z, type Engine,
 } from "../sdk/index.ts";
 import { history, until } from "./histories.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { openStore, type Store } from "../engine/index.ts";
-import { limit, openEngine, rate, sleep, task, workflow, type Engine, type Event,
+import { limit, openEngine, rate, sleep, task, workflow, type Engine,
   type RunHandle } from "../sdk/index.ts";
 import { history } from "./histories.ts";
 import { freshDatabase } from "./postgres-server.ts";

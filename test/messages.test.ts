@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   condition, expose, openEngine, query, RepriseError, signal, sleep, task, TimedOut, update, waitFor, workflow, z,
-  type Engine, type Event, type RunHandle,
+  type Engine, type RunHandle,
 } from "../sdk/index.ts";
 import { ended, history, until } from "./histories.ts";
 

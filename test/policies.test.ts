@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encodeRecorded, openRunEngine, type RunEngine, type Store, type WorkflowSpec } from "../engine/index.ts";
 import { openMemoryStore } from "../engine/store/memory.ts";
-import { openEngine, shield, signal, sleep, task, waitFor, workflow, z, type Engine, type Event,
+import { openEngine, shield, signal, sleep, task, waitFor, workflow, z, type Engine,
   type RunHandle } from "../sdk/index.ts";
 import { history, until } from "./histories.ts";
 

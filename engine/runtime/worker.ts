@@ -73,6 +73,8 @@ export class Worker implements DriverHost {
   readonly #leaseMs: number;
   readonly #logs: Logs;
   readonly #runs = new Map<string, Driver>();
+  /** Busy runs, counted once for all children of a turn: a thousand would count a thousand runs each. */
+  #counted: number | undefined;
   /** Runs that this process started or resumed: what claims "own" may take again. */
   readonly #own = new Set<string>();
   /** Those that it is creating: the database may know them before it does. */
@@ -104,8 +106,7 @@ export class Worker implements DriverHost {
     this.ids = options.ids;
     this.#id = `w-${options.ids.run(options.clock.now())}`;
     this.#logs = new Logs(options.store, options.clock);
-    this.patience =
-      new Patience({ clock: options.clock, get embedded() { return options.store.kind === "pglite" },
+    this.patience = new Patience({ clock: options.clock, get embedded() { return options.store.kind === "pglite" },
       random: options.ids.random, onOutage: (error) => options.observer.outage(error) });
     this.slots = new Slots(this);
     this.committer = new Committer({ store: options.store, clock: options.clock, patience: this.patience,
@@ -141,9 +142,11 @@ export class Worker implements DriverHost {
   get held(): readonly Driver[] { return [...this.#runs.values()] }
   /** Runs that wait for a timer, a message or a child take no place: else parents would keep their children out. */
   get #busy(): number {
+    if (this.#counted !== undefined) return this.#counted;
     let busy = 0;
     for (const driver of this.#runs.values()) if (driver.busy) busy++;
-    return busy;
+    queueMicrotask(() => { this.#counted = undefined });
+    return (this.#counted = busy);
   }
   driver(runId: string): Driver | undefined { return this.#runs.get(runId) }
 
@@ -176,8 +179,7 @@ export class Worker implements DriverHost {
   /** A run of this process's own: it may claim it when its turn comes. */
   expect(runId: string): void { this.#own.add(runId); this.poke() }
 
-  /** Ends a run that was asked to stop and that nobody runs: one that is scheduled, or parked. Its code is not
-   *  needed. */
+  /** Ends, without its code, a run that was asked to stop and that nobody runs: one that is scheduled, or parked. */
   async endCold(runId: string): Promise<void> {
     const row = await this.store.run(runId);
     if (row === undefined || row.owner !== null 
@@ -217,9 +219,9 @@ export class Worker implements DriverHost {
   }
 
   gone(driver: HeldRun, how: Departure): void {
-    this.#runs.delete(driver.run.id);
-    if (how.how === "released" && how.wakeAt !== undefined && this.#own.has(driver.run.id)) this.#asleep.add(
-      driver.run.id);
+    const { id } = driver.run;
+    this.#runs.delete(id);
+    if (how.how === "released" && how.wakeAt !== undefined && this.#own.has(id)) this.#asleep.add(id);
     this.#keepAlive();
     this.poke();
   }
@@ -367,8 +369,8 @@ export class Worker implements DriverHost {
           worker: this.id, pools: this.#options.pools, codeVersion, limit: free, claimId: this.ids.uuid(), workflows,
           ...(this.#options.claims === "own" && { runs: [...this.#own] }),
         });
-        for (const one of claimed) { found = true;
-          await this.#take(one).catch((error: unknown) => parkUnreadable(this, one, error)) }
+        found ||= claimed.length > 0;
+        for (const one of claimed) await this.#take(one).catch((error: unknown) => parkUnreadable(this, one, error));
       }
     } finally { this.#claiming = false }
     return found;
