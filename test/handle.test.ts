@@ -117,6 +117,10 @@ describe("a workflow that declares its signals", () => {
     const sends = task("sends", async () => { await other.send(run.id) });
     await expect(workflow("handle-sends", () => sends())()).rejects.toMatchObject({ cause: { cause: undeclared } });
     expect((await history(run)).some(({ type }) => type === "SignalReceived")).toBe(false);
+    await workflow("handle-tells", async () => { await other.send(run.id) })();
+    await until(run, "MailIgnored");
+    expect((await history(run)).find(({ type }) => type === "MailIgnored"), "from workflow code").toMatchObject(
+      { kind: "signal", why: expect.stringContaining("'other'") });
     const fork = await run.fork({ at: 2 });
     await expect(fork.signal(other)).rejects.toMatchObject(undeclared);
     await fork.signal(go);

@@ -196,7 +196,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     });
   }
 
-  get #mail(): Mailroom { return (this.#mailroom ??= new Mailroom(this, this.#execution)) }
+  get #mail(): Mailroom { return (this.#mailroom ??= new Mailroom(this, this.#execution, this.#origin.signals)) }
 
   /** There may be mail that nobody told of: an answer was lost. */
   async lookForMail(): Promise<void> { await this.onMail((await this.#host.store.run(this.run.id))?.mailHead ?? 0) }

@@ -25,12 +25,18 @@ interface Letter {
 export class Mailroom {
   readonly #run: Addressee;
   readonly #execution: Execution;
+  readonly #reads: readonly string[] | undefined;
   /** Waits whose answer is on its way to the log. */
   readonly #answered = new Set<string>();
   #reading: Promise<void> = Promise.resolve();
   /** A pause was read, or the mail cannot be: what is left is for whoever takes the run next. */
   #shut = false;
-  constructor(run: Addressee, execution: Execution) { this.#run = run; this.#execution = execution }
+  /** @param reads the signals that the run declares; undefined: any */
+  constructor(run: Addressee, execution: Execution, reads: readonly string[] | undefined) {
+    this.#run = run;
+    this.#execution = execution;
+    this.#reads = reads;
+  }
 
   /** Fetches letters and reads them, after those that it is reading: an answer that comes late keeps its place. */
   read(fetch: () => Promise<readonly Mail[]>): Promise<void> {
@@ -64,7 +70,9 @@ export class Mailroom {
     const carried = value && { value };
     switch (kind) {
       case "cancel": return this.#cancel(n, at, letter);
-      case "signal": this.#run.deliver({ type: "SignalReceived", at, n, name, ...carried }, undefined, { mailRead: n });
+      case "signal":
+        if (this.#reads?.includes(name) === false) return `the workflow does not declare the signal '${name}'`;
+        this.#run.deliver({ type: "SignalReceived", at, n, name, ...carried }, undefined, { mailRead: n });
         return undefined;
       case "child": return this.#child(n, at, letter);
       case "answer": return this.#answer(n, letter);

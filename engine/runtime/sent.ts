@@ -14,7 +14,8 @@ import type { RowChange } from "./outbox.ts";
 /** The run that decides. */
 export interface Sender {
   readonly run: RunInfo;
-  readonly started: Pick<RunStarted, "parent" | "chain" | "tags" | "pool" | "priority" | "deadlineAt" | "retry">;
+  readonly started: Pick<RunStarted, "parent" | "chain" | "tags" | "signals" | "pool" |
+    "priority" | "deadlineAt" | "retry">;
   readonly host: DriverHost;
   /** Letters that came and that the code has not read: they go along when the run continues as another. */
   readonly unread: () => readonly Unread[];
@@ -170,10 +171,11 @@ export function changeOf(decision: { readonly type: string }): RowChange | undef
 
 const NOWHERE: Sender["started"] = {};
 /** What a run passes on, kept only where there is something: a run that waits is small. */
-export function originOf({ parent, chain, tags, pool, priority, deadlineAt, retry }: RunStarted): Sender["started"] {
-  if (parent === undefined && chain === undefined && tags === undefined && pool === undefined
+export function originOf({ parent, chain, tags, signals, pool, priority, deadlineAt, retry }: RunStarted):
+  Sender["started"] {
+  if (parent === undefined && chain === undefined && tags === undefined && signals === undefined && pool === undefined
     && priority === undefined && deadlineAt === undefined && retry === undefined) return NOWHERE;
-  return { ...(parent && { parent }), ...(chain && { chain }), ...(tags && { tags }),
+  return { ...(parent && { parent }), ...(chain && { chain }), ...(tags && { tags }), ...(signals && { signals }),
     ...(pool !== undefined && { pool }), ...(priority !== undefined && { priority }),
       ...(deadlineAt !== undefined && { deadlineAt }),
     ...(retry !== undefined && { retry }) };
