@@ -150,6 +150,31 @@ describe("the variables of a past run", () => {
     expect([...moments].filter((one) => !steps.includes(one))).toEqual([]);
   });
 
+  test("of a long run are recorded around the one asked for, and are the same as of a fresh replay", async () => {
+    writeFileSync(join(folder, "sum.ts"), `import { isMain, task, workflow } from "reprise";
+const add = task("add", async (a: number, b: number) => a + b);
+export const sum = workflow("sum", async (upTo: number) => {
+  let total = 0;
+  for (let i = 1; i <= upTo; i++) { const next = await add(total, i); total = next }
+  return total;
+});
+if (isMain(import.meta)) await sum(1100);\n`);
+    expect(reprise("run", "sum.ts").status).toBe(0);
+    const [id = ""] = reprise("runs", "ls", "--quiet", "--state", "completed").stdout.split("\n");
+    const long = JSON.parse(reprise("runs", "export", id).stdout) as Exported; // what the command writes
+    const run = toReplay(long, join(folder, "sum.ts")), middle = seqOf(long, "TaskCompleted", "task:add#500");
+    expect(run.events.length).toBeGreaterThan(3000);
+    await look(host, run, middle);
+    for (let at = middle; at > middle - 12; at--) {
+      const quick = await look(host, run, at), { watches: _, ...fresh } = await look(host, run, at, { watches: ["1"] });
+      expect(quick, String(at)).toEqual(fresh);
+      expect(quick.frames).toHaveLength(1);
+    }
+    const { frames } = await look(host, run, seqOf(long, "TaskScheduled", "task:add#1000"));
+    expect(words({ frames } as Locals)).toEqual([{ at: expect.stringMatching(/^sum\.ts:5:/),
+      variables: ["i = 1001", "upTo = 1100", "total = 500500"] }]);
+  }, 60_000);
+
   test("are copied three levels deep and twenty wide; what lies deeper is opened by its path", async () => {
     const at = seqOf(good, "TaskScheduled", "task:label#2"), run = toReplay(good);
     const [frame] = (await look(host, run, at)).frames;

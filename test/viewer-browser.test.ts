@@ -117,6 +117,9 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       const page = await house.open("/runs");
       await page.getByRole("row", { name: /hostile/ }).first().waitFor();
       await inert(page, "runs");
+      await page.goto(`${house.viewer.origin}/workflows`);
+      await page.getByRole("link", { name: /hostile/ }).first().click();
+      await inert(page, "workflows");
       for (const query of PLACES) {
         await page.goto(`${house.viewer.origin}/runs/${house.ids["hostile"]}?${query}`);
         await page.getByRole("tablist", { name: "Inspector" }).waitFor();

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { openRunEngine, type RunEngine } from "../engine/index.ts";
 import { offerDefault } from "../sdk/default-engine.ts";
 import { artifact, attributes, limit, logger, NonRetryable, progress, rate, sleep, task, taskContext, waitFor,
-  workflow, z } from "../sdk/index.ts";
+  workflow, z, type Workflow } from "../sdk/index.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 
 interface Item { readonly sku: string; readonly n: number; readonly price: bigint }
@@ -102,7 +102,8 @@ const spill = task(`spill ${HOSTILE}`.slice(0, 180), async (text: string) => {
   logger().error(text, { [text]: text });
   throw Object.assign(new Error(text), { name: text });
 });
-export const hostile = workflow(`hostile ${HOSTILE}`.slice(0, 190), async (text: string) => {
+/** Defined where it is wanted: it would stand among the workflows of a polite world. */
+const hostile = (): Workflow<[string], unknown> => workflow(`hostile ${HOSTILE}`.slice(0, 190), async (text) => {
   try { await spill(text) } catch { /* goes on */ }
   return { [text]: text, link: "javascript:alert(1)" };
 });
@@ -120,7 +121,7 @@ export async function openWorld(polite = false): Promise<{ readonly engine: RunE
     again: await checkout.with({ name: "calm-otter", tags: ["eu"] }).start({ id: 9, amount: 12 }),
     waiting: await reminder.with({ name: "late-moth" }).start(3),
     cancelled: await reminder.with({ name: "shy-wren" }).start(30),
-    ...(!polite && { hostile: await hostile.with({ name: HOSTILE, tags: [HOSTILE] }).start(HOSTILE) }),
+    ...(!polite && { hostile: await hostile().with({ name: HOSTILE, tags: [HOSTILE] }).start(HOSTILE) }),
   };
   await made.cancelled.cancel({ reason: "the customer closed the account" });
   for (const [kind, run] of Object.entries(made)) if (kind !== "waiting") await run.result().catch(() => undefined);

@@ -12,8 +12,9 @@ import type { Captured, HostReply, HostRequest, Job, LoadedFile, Locals, Opening
 
 /** A run with at most so many moments is recorded by the first query: each costs about 2 ms. */
 const AT_ONCE = 100;
-/** One with more is recorded beside the queries, and one with more than this is replayed for each query anew. */
-const RECORDED_MOMENTS = 2000;
+/** One with more is recorded beside the queries. Of one with more than this, so many moments before and after the one
+ *  that was asked for: to step from there costs nothing, to jump elsewhere a replay. */
+const RECORDED_MOMENTS = 2000, AROUND = 300;
 /** Nobody waits for a recording: it may take so many times as long as a query. */
 const PATIENCE = 6;
 const KEPT_RUNS = 4;
@@ -25,7 +26,12 @@ interface Kept { readonly run: ReplayedRun; readonly index: MomentIndex;
   readonly texts: readonly string[];
   /** All moments, once they are recorded; "no": they will not be. */
   recording: Promise<void> | "no" | undefined;
-  moments: { readonly by: ReadonlyMap<number, Captured>; readonly replayed: Replayed } | undefined }
+  moments: Recorded | undefined;
+  /** Of a long run: those around the event that was asked for last. */
+  around: Recorded | undefined }
+/** Moments from event `from` to event `to`. */
+interface Recorded { readonly by: ReadonlyMap<number, Captured>; readonly replayed: Replayed; readonly from: number;
+  readonly to: number }
 
 const runs = new Map<string, Kept>();
 /** The thread that stands ready for the next query. */
@@ -83,9 +89,14 @@ async function locals({ runId, at, watches, open }: { readonly runId: string; re
   const known = plain ? recorded(kept) : undefined;
   const beyond = known?.replayed.recordedUntil !== undefined && at > known.replayed.recordedUntil;
   if (known !== undefined && !beyond) return answer(kept, at, known.by, known.replayed);
+  const near = plain ? around(kept, targets) : undefined;
+  if (near !== undefined) {
+    if (endsSoon(kept, near, at)) record(kept, at);
+    return answer(kept, at, near.by, near.replayed);
+  }
   if (plain && kept.recording === undefined && index.moments.length <= AT_ONCE) {
     const replayed = await query(everything(kept));
-    kept.moments = { by: new Map(replayed.captured), replayed };
+    kept.moments = { by: new Map(replayed.captured), replayed, from: 1, to: index.head };
     kept.recording = "no";
     return answer(kept, at, kept.moments.by, replayed);
   }
@@ -93,7 +104,7 @@ async function locals({ runId, at, watches, open }: { readonly runId: string; re
   const replayed = await query({ ...jobOf(kept, until), wanted: targets.map(({ seq }) => seq), watches,
     ...(open && { open }) });
   const found = answer(kept, at, new Map(replayed.captured), replayed);
-  if (plain) record(kept);
+  if (plain) record(kept, at);
   return found;
 }
 
@@ -122,13 +133,43 @@ function isSame({ path, modifiedAt, size }: LoadedFile): boolean {
   try { const now = statSync(path); return now.mtimeMs === modifiedAt && now.size === size } catch { return false }
 }
 
-/** Records every moment beside the queries, so that the next ones cost nothing. */
-function record(kept: Kept): void {
+/** What is recorded around an event, if it tells for sure which of its moments is to be shown. */
+function around(kept: Kept, targets: readonly { readonly seq: number }[]): Recorded | undefined {
+  const { around: near } = kept;
+  if (near === undefined) return undefined;
+  if (!near.replayed.files.every(isSame)) { kept.around = undefined; return undefined }
+  for (const { seq } of targets) {
+    if (near.by.has(seq)) return near;
+    if (seq < near.from || seq > near.to) return undefined; // it may have frames: nobody has looked
+  }
+  return near;
+}
+
+/** Will whoever steps on from here soon leave what is recorded? */
+function endsSoon({ index: { moments, head } }: Kept, { from, to }: Recorded, at: number): boolean {
+  return from > (moments[0] ?? 1) && at - from < AROUND / 2 || to < (moments.at(-1) ?? head) && to - at < AROUND / 2;
+}
+
+/** Records every moment beside the queries, so that the next ones cost nothing; of a long run those around `at`. */
+function record(kept: Kept, at: number): void {
   if (kept.recording !== undefined) return;
-  if (kept.index.moments.length > RECORDED_MOMENTS) { kept.recording = "no"; return }
-  kept.recording = inThread(makeThread(), everything(kept), limitMs * PATIENCE).then((replayed) => {
-    kept.moments = { by: new Map(replayed.captured), replayed };
-  }, () => { kept.recording = "no" }); // each query then says for itself what is wrong
+  const { index } = kept, { moments } = index;
+  if (moments.length <= RECORDED_MOMENTS) {
+    kept.recording = recordBeside(everything(kept), 1, index.head).then((all) => { kept.moments = all },
+      () => { kept.recording = "no" }); // each query then says for itself what is wrong
+    return;
+  }
+  const middle = moments.findIndex((seq) => seq >= at);
+  const wanted = moments.slice(Math.max(0, middle - AROUND), Math.max(0, middle) + AROUND);
+  const [from = 1] = wanted, to = wanted.at(-1) ?? from, before = Math.max(0, middle - 2 * AROUND);
+  const until = Math.max(...wanted.map((seq) => index.turnOf(seq)));
+  kept.recording = recordBeside({ ...jobOf(kept, until), wanted, lookFrom: moments[before] ?? 1 }, from, to)
+    .then((near) => { kept.around = near }, () => undefined)
+    .finally(() => { kept.recording = undefined }); // the next question may lie elsewhere
+}
+async function recordBeside(job: Job, from: number, to: number): Promise<Recorded> {
+  const replayed = await inThread(makeThread(), job, limitMs * PATIENCE);
+  return { by: new Map(replayed.captured), replayed, from, to };
 }
 
 /** A replay up to the turn of a delivery that asks for nothing yet. */
@@ -149,6 +190,7 @@ function keptRun(runId: string): Kept {
 function keep(run: ReplayedRun): void {
   runs.delete(run.runId);
   runs.set(run.runId, { run, index: new MomentIndex(run.events), recording: undefined, moments: undefined,
+    around: undefined,
     texts: run.events.map((event) => JSON.stringify(event)) });
   const [oldest] = runs.keys();
   if (runs.size > KEPT_RUNS && oldest !== undefined) runs.delete(oldest);

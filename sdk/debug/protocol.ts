@@ -42,6 +42,9 @@ export interface Job {
   readonly events: string;
   /** Events whose moments are wanted; "all" records every one. */
   readonly wanted: readonly number[] | "all";
+  /** From this event on the workflow's own function is looked at, in case it will be suspended; default a few moments
+   *  before the last that is wanted. */
+  readonly lookFrom?: number;
   /** The delivery after which nothing more is replayed. */
   readonly until: number;
   readonly watches: readonly string[];

@@ -54,7 +54,8 @@ class Follower {
     this.#index = new MomentIndex(events);
     this.#wanted = new Set(job.wanted === "all" ? this.#index.moments : job.wanted);
     const last = Math.max(0, ...this.#wanted), { moments } = this.#index;
-    this.#lookFrom = job.wanted === "all" ? 0 : moments[Math.max(0, moments.indexOf(last) - LOOK_BACK)] ?? 0;
+    this.#lookFrom = job.wanted === "all" ? 0
+      : job.lookFrom ?? moments[Math.max(0, moments.indexOf(last) - LOOK_BACK)] ?? 0;
     pauses.onPause = (pause) => { this.#paused(pause) };
     stopAtMoments((moment) => this.#reached(moment));
   }
