@@ -125,7 +125,7 @@ describe("on PGlite, a run that dies at every third call to the store", () => {
       }
     }
     await store.close();
-  }, 240_000);
+  }, 400_000);
 
   test("or its children, or whoever it talks to", async () => {
     const store = await openStore(join(folder, "talking"));
