@@ -140,10 +140,9 @@ describe.skipIf(url === "")("transfers on PostgreSQL", () => {
       await ended(engine, [run]);
       const rows = await sql`select transfer as id, token from booked where transfer like ${`run${n}-%`}`;
       const booked = new Map(rows.map((row) => [row["id"], row["token"]])), ids = new Map<string, unknown>();
-      for (const event of await engine.history(run)) {
-        // What the specimen gives transfer(), and what transfer() returns.
+      for (const event of await engine.history(run)) { // with what transfer() is given, and what it returns
         if (event.type === "TaskScheduled") ids.set(event.key, (event.input as { readonly p: [string] }).p[0]);
-        if (event.type === "TaskFailed") expect(booked.has(ids.get(event.key)), "what failed is not booked").toBe(false);
+        if (event.type === "TaskFailed") expect(booked.has(ids.get(event.key)), "no failed one is booked").toBe(false);
         if (event.type !== "TaskCompleted") continue;
         const { id, token } = (event.result as { readonly p: Booked }).p;
         expect(booked.get(id), "what is recorded is what is booked").toBe(token);
