@@ -1,5 +1,6 @@
 /** How a run came out, so that it can be compared with another: for `reprise torture` and `explore()`. */
 import { encodeRecorded, inputHash, RepriseError, RunError } from "../engine/index.ts";
+import { readableJson } from "./readable-json.ts";
 
 /** How a run came out. Runs came out alike if `kind` and `hash` are equal. */
 export interface Outcome {
@@ -14,9 +15,8 @@ export const STUCK: Outcome = { kind: "stuck", hash: "", said: "does not end" };
 
 /** The outcome of a run that returned `value`. */
 export function completed(value: unknown): Outcome {
-  const payload = encodeRecorded(value, "result"), text = JSON.stringify(value, (_key, one: unknown) =>
-    typeof one === "bigint" ? `${one}n` : one) as string | undefined; // undefined for undefined
-  return { kind: "completed", hash: inputHash(payload), said: `returns ${short(text ?? "nothing")}` };
+  const hash = inputHash(encodeRecorded(value, "result"));
+  return { kind: "completed", hash, said: `returns ${short(readableJson(value, "nothing"))}` };
 }
 /** The outcome of a run whose `result()` threw `error`. */
 export function otherwise(error: unknown): Outcome {

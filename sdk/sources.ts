@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { contentHash, type Store } from "../engine/index.ts";
+import { contentHash, siteParts, type Store } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
 
 /** A version with its files: path relative to the package root -> text. */
@@ -19,7 +19,7 @@ const SPECIFIER = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)["'](\.{1,2}
 let root: string | undefined;
 /** The file part of a call site `file:line:column function`, relative to the package root. */
 export function fileOf(site: string | undefined): string | undefined {
-  const file = site === undefined ? undefined : /^(.*?):\d+:\d+/.exec(site)?.[1];
+  const file = site === undefined ? undefined : siteParts(site)?.file;
   // What a commonjs package imports from a module reaches it as a data: URL of tsx, which names the file at its end.
   const inside = file?.startsWith("data:") ? /[?&]filePath=([^&]*)$/.exec(file)?.[1] : undefined;
   if (inside === undefined) return file;

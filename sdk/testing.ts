@@ -4,6 +4,7 @@ export { testEngine, type TestEngine, type TestEngineOptions } from "./test-engi
 import { decodeValue, inputHash, rehearse, RepriseError, type Payload } from "../engine/index.ts";
 import { recordingAt } from "./recording.ts";
 import { loadDefinitions } from "./loading.ts";
+import { readableJson } from "./readable-json.ts";
 import { workflowSpec } from "./registry.ts";
 
 /** Does the code that is loaded decide what it decided in a recorded run, and end as it did? No task runs.
@@ -51,6 +52,6 @@ function endsDiffer(then: End, now: End): string | undefined {
 function said(end: End): string {
   if (end.type === "RunFailed") return `fails with ${end.error.name}: ${end.error.message}`;
   const value: unknown = decodeValue(end.result);
-  return `returns ${JSON.stringify(value, (_key, one: unknown) => typeof one === "bigint" ? `${one}n` : one)}`;
+  return `returns ${readableJson(value, "undefined")}`;
 }
 

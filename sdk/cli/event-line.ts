@@ -1,6 +1,7 @@
 /** One event as one line for a terminal. */
 import { decodeValue, type Event } from "../../engine/index.ts";
 import { dim, when } from "./output.ts";
+import { readableJson } from "../readable-json.ts";
 
 /** Seq, instant, type, what it is about, what caused it, where in the code. */
 export function eventLine(event: Event): string {
@@ -36,7 +37,6 @@ function detail(event: Event): string {
 
 function short(payload: Parameters<typeof decodeValue>[0]): string {
   if (payload === undefined) return "";
-  const text = JSON.stringify(decodeValue(payload), (_key, value: unknown) =>
-    typeof value === "bigint" ? `${value}n` : value) ?? "";
+  const text = readableJson(decodeValue(payload), "");
   return `  ${text.length > 80 ? `${text.slice(0, 79)}…` : text}`;
 }

@@ -4,6 +4,7 @@ import { decodeValue, openFold, RepriseError, type Event, type Payload, type Run
 import { findRun, withEngine } from "./open.ts";
 import { out, outJson, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
+import { readableJson } from "../readable-json.ts";
 
 interface StateOptions extends Style { at?: number; diff?: number; path?: string }
 
@@ -24,7 +25,7 @@ export function addRunState(runs: Command): void {
 function show(events: readonly Event[], options: StateOptions): void {
   const now = part(stateAt(events, options.at ?? events.length), options.path);
   if (options.diff === undefined) { if (options.json) outJson(now);
-    else out(JSON.stringify(now, bigints, 2) ?? "undefined"); return }
+    else out(readableJson(now, "undefined", 2)); return }
   const changes = differences(part(stateAt(events, options.diff), options.path), now);
   if (options.json) { outJson(changes); return }
   for (const { path, before, after } of changes) {
@@ -76,14 +77,13 @@ function differences(before: unknown, after: unknown, path = ""): Change[] {
   if (Object.is(before, after)) return [];
   const both = before !== null && after !== null && typeof before === "object" && typeof after === "object"
     && Array.isArray(before) === Array.isArray(after);
-  if (!both) return JSON.stringify(before, bigints) === JSON.stringify(after, bigints) ? [] : [{ path, before, after }];
+  if (!both) return readableJson(before, "") === readableJson(after, "") ? [] : [{ path, before, after }];
   const old = new Map(Object.entries(before)), young = new Map(Object.entries(after));
   return [...new Set([...old.keys(), ...young.keys()])].flatMap((key) =>
     differences(old.get(key), young.get(key), /^[\w$]+$/.test(key) ? `${path}.${key}` : `${path}['${key}']`));
 }
 
 function short(value: unknown): string {
-  const text = JSON.stringify(value, bigints) ?? "nothing";
+  const text = readableJson(value, "nothing");
   return text.length > 200 ? `${text.slice(0, 199)}…` : text;
 }
-function bigints(_key: string, value: unknown): unknown { return typeof value === "bigint" ? `${value}n` : value }
