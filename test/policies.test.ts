@@ -4,12 +4,20 @@ import { encodeRecorded, openRunEngine, type RunEngine, type Store, type Workflo
 import { openMemoryStore } from "../engine/store/memory.ts";
 import { openEngine, shield, signal, sleep, task, waitFor, workflow, z, type Engine,
   type RunHandle } from "../sdk/index.ts";
+import { workflowSpec } from "../sdk/registry.ts";
+import { allEnded, engineOn, familyOf, keptOpen, outcome } from "./conversing.ts";
 import { history, until } from "./histories.ts";
 
 let engine: Engine;
 beforeEach(async () => { process.env["REPRISE_LOG_LEVEL"] = "critical";
   engine = await openEngine({ database: process.env["LANGUAGE_DB"] ?? "memory:" }) });
 afterEach(async () => { await engine.close() });
+
+/** One worker with this code and no other; a run is started by the first that is asked. */
+function worker(store: Store, spec: WorkflowSpec): Promise<RunEngine> {
+  return openRunEngine({ database: "", store, workflow: () => spec, workflows: () => [spec.name], claims: "all",
+    observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+}
 
 describe("a deadline", () => {
   test("ends the calls of the run with TimedOut; a shielded cleanup still runs; the run has failed", async () => {
@@ -32,6 +40,26 @@ describe("a deadline", () => {
     await expect(inner.result()).rejects.toBeDefined();
     const [first, own] = [(await history(run))[0], (await history(inner))[0]];
     expect(own).toMatchObject({ deadlineAt: first?.type === "RunStarted" ? first.deadlineAt : 0 });
+  });
+  test("that passed while nobody worked is what the parent hears first, though its child's end waits in the mail",
+    async () => {
+    const store = openMemoryStore(), inner = workflow("asleep", async () => { await sleep("1h") });
+    const outer = workflow("late-parent-of-a-late-child", { deadline: 2000 }, async () => inner());
+    const before = await engineOn(keptOpen(store));
+    const { runId } = await before.start({ workflow: workflowSpec(outer.workflowName)!, input: undefined });
+    await expect.poll(async () => (await familyOf(store)).size).toBe(2);
+    await before.close(0);
+    await new Promise((resolve) => { setTimeout(resolve, 2000) });
+    const childOnly = await worker(keptOpen(store), workflowSpec(inner.workflowName)!);
+    await expect.poll(async () => (await store.run(runId))?.mailHead).toBe(1);
+    await childOnly.close(0);
+    const after = await engineOn(keptOpen(store));
+    expect(await outcome(after, runId)).toEqual({
+      error: "TimedOut: workflow 'late-parent-of-a-late-child' took longer than 2000 ms" });
+    const ends = [...(await familyOf(store)).values()].flatMap(({ events }) => events.slice(-1));
+    expect(ends).toContainEqual(expect.objectContaining({ error: expect.objectContaining({
+      message: "workflow 'asleep' took longer than the deadline of the run that started it allows" }) }));
+    await after.close(0);
   });
   test("that is not reached changes nothing", async () => {
     const flow = workflow("in-time", { deadline: "1h" }, async () => { await sleep(1); return 5 });
@@ -130,11 +158,6 @@ describe("between two tries", () => {
 
 describe("code that changes under a run", () => {
   const go = signal("evolve-go");
-  /** One worker with this code; the run is started by the first that is asked. */
-  function worker(store: Store, spec: WorkflowSpec): Promise<RunEngine> {
-    return openRunEngine({ database: "", store, workflow: () => spec, workflows: () => [spec.name], claims: "all",
-      observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
-  }
   const specOf = (codeVersion: string, evolve: "strict" | "append" | "pin", name: string): WorkflowSpec => ({
     name: "evolving", dangling: "cancel", codeVersion, evolve,
     fn: async () => { await task("named", async () => name).with({})(); await go.wait(); return name },

@@ -45,8 +45,9 @@ export class RunError extends RepriseError {
 
 /** A wait, a scope or an attempt took longer than allowed. */
 export class TimedOut extends RepriseError {
-  constructor(what: string, limitMs: number) {
-    super("TIMED_OUT", `${what} took longer than ${limitMs} ms`,
+  /** @param limit milliseconds, or what set the limit, in words */
+  constructor(what: string, limit: number | string) {
+    super("TIMED_OUT", `${what} took longer than ${typeof limit === "number" ? `${limit} ms` : limit}`,
       "Raise the limit, or catch TimedOut and go another way.");
     this.name = "TimedOut";
   }

@@ -3,7 +3,7 @@
  * code run until it is quiet, collect what it decided. Decisions are matched by key against the recorded ones; order
  * inside a turn is free, deliveries alone are ordered.
  */
-import { Cancelled, RepriseError, TimedOut } from "../core/errors.ts";
+import { Cancelled, RepriseError } from "../core/errors.ts";
 import type { Delivery, Payload, Shown } from "../core/events.ts";
 import { Keys } from "../core/keys.ts";
 import type { RunInfo, TaskSpec, WorkflowSpec } from "../core/policy.ts";
@@ -13,7 +13,7 @@ import type {
   Caller, ChildRequest, DecisionDraft, ExecutionHost, ExecutionOptions, Open, Skip, TurnResult, Undecided, Unopened,
     Values,
 } from "./calls.ts";
-import { dangling, foreignAwait, notReadOnly } from "./faults.ts";
+import { dangling, foreignAwait, notReadOnly, tooLate } from "./faults.ts";
 import { inFrame, outsideFrames } from "./identity.ts";
 import { kernel, type OpenTurn } from "./kernel.ts";
 import { Messages } from "./messages.ts";
@@ -278,8 +278,7 @@ export class Execution implements Caller {
     switch (event.type) {
       case "RunStarted": this.#begin(value); return;
       case "TimerFired":
-        if (event.key === DEADLINE) this.#stop(new TimedOut(`workflow '${this.run.workflow}'`, this.#workflow.deadlineMs
-          ?? 0));
+        if (event.key === DEADLINE) this.#stop(tooLate(this.run, event.at, this.#workflow.deadlineMs));
         else this.take(event.key)?.resolve(value);
         return;
       case "TaskCompleted": if (event.cached !== undefined) (this.#cached ??= new Set()).add(event.key);

@@ -1,5 +1,6 @@
 /** What workflow code can do wrong, as errors. */
-import { RepriseError } from "../core/errors.ts";
+import { RepriseError, TimedOut } from "../core/errors.ts";
+import type { RunInfo } from "../core/policy.ts";
 
 /** Code of a run was reached outside its turn. */
 export function foreignAwait(what: string, otherRun: boolean): RepriseError {
@@ -22,4 +23,10 @@ export function dangling(keys: readonly string[]): RepriseError {
 export function notReadOnly(what: string): RepriseError {
   return new RepriseError("NOT_READ_ONLY", `${what} was called in a condition, a query or a validation`,
     "These only look at the run's variables: make the durable call in the workflow itself.");
+}
+
+/** The run's time is over at `at`: its own, or what the run that started it had left. */
+export function tooLate({ workflow, startedAt }: RunInfo, at: number, deadlineMs = Infinity): TimedOut {
+  return new TimedOut(`workflow '${workflow}'`, at - startedAt.getTime() >= deadlineMs ? deadlineMs
+    : "the deadline of the run that started it allows");
 }

@@ -26,7 +26,7 @@ import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
 import { bearAgain, changeOf, goesAlong, originOf, sends, sentWith, withRetry, type Sender,
   type Unread } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
-import { Timers, type TimerHost } from "./timers.ts";
+import { earliest, Timers, type TimerHost } from "./timers.ts";
 
 /** A run with nothing to do for so long is given back, and costs no memory any more. */
 const IDLE_MS = 10_000;
@@ -62,6 +62,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #leaving: "drain" | "idle" | undefined;
   /** Held by a person: what runs may end, nothing begins. */
   #paused = false;
+  /** Its deadline is in the log, or nearly. */
+  #late = false;
   #mailRead: number;
   #mailKnown: number;
   #crashes: number;
@@ -124,33 +126,36 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   }
   *timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">> {
     for (const call of this.#execution.open.values()) if (call.kind === "timer") yield call;
-    const { deadlineAt } = this.#origin;
-    if (deadlineAt !== undefined && !this.#execution.abort.aborted) yield { key: DEADLINE, dueAt: deadlineAt };
+    if (this.#deadline < Infinity) yield { key: DEADLINE, dueAt: this.#deadline };
   }
   fire(key: string, dueAt: number): void {
+    if (key === DEADLINE) {
+      if (this.#deadline === Infinity) return;
+      this.#late = true;
+    }
     this.deliver({ type: "TimerFired", at: Math.max(dueAt, this.now()), key }, dueAt);
   }
+  /** When its time is over; Infinity: never, or it is over and the code is told. */
+  get #deadline(): number {
+    return this.#late || this.#execution.abort.aborted ? Infinity : this.#origin.deadlineAt ?? Infinity;
+  }
   floating(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const what = error instanceof Error ? error.message : String(error);
     this.#host.log(this.run, { seq: this.#outbox.head, level: "warn", data: undefined,
-      text: `A promise was rejected and nobody handled it: ${message}` });
+      text: `A promise was rejected and nobody handled it: ${what}` });
   }
 
   /** Replays the history, then goes on live. */
   start(): void {
     this.#busyAt = this.clock.monotonic();
-    if (this.#pinnedElsewhere()) return;
+    const { codeVersion = this.#codeVersion } = startOf(this.#events);
+    if (this.#pinned && codeVersion !== this.#codeVersion) { // it waits for a worker with the code that it began with
+      this.add(...pinnedAt(this.#host.now(), this.run.name, codeVersion, this.#codeVersion));
+      return;
+    }
     const deliveries = this.#events.filter(isDelivery);
     if (this.#mailRead > 0) this.#onTheirWay = deliveries.filter(goesAlong);
     this.#replay(deliveries, 0);
-  }
-
-  /** A pinned run waits for a worker with the code that it began with. */
-  #pinnedElsewhere(): boolean {
-    const { codeVersion } = startOf(this.#events);
-    if (!this.#pinned || codeVersion === undefined || codeVersion === this.#codeVersion) return false;
-    this.add(...pinnedAt(this.#host.now(), this.run.name, codeVersion, this.#codeVersion));
-    return true;
   }
 
   /** Adds an event that may wait for the next urgent one, up to 5 ms. */
@@ -160,6 +165,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
 
   /** Adds a delivery: it leaves at once, and reaches the code when it is durable. */
   deliver(draft: Draft<Delivery>, notBefore?: number, change?: RowChange): void {
+    if (draft.at >= this.#deadline) this.fire(DEADLINE, this.#deadline); // what comes too late comes after that
     const progress = this.#crashes > 0 ? { ...change, crashes: 0 } : change;
     this.#crashes = 0;
     if (this.#closing) return;
@@ -370,7 +376,6 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   bears(runId: string): boolean { return this.#outbox.bears(runId) }
   /** Is anything of it under way? A run that waits for a timer, a message or a child is not. */
   get busy(): boolean { return this.#turns > 0 || this.#tasks.running + this.#tasks.queued > 0 || !this.#outbox.empty }
-
   #giveBack(reason: "drain" | "idle" | "paused"): void {
     if (this.#closing || !this.#caughtUp) return;
     if (reason === "idle") void this.#tasks.drain(FOREVER_MS); // a retry that is due now is for whoever takes it next
@@ -392,9 +397,4 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#host.gone(this, how);
     for (const tell of this.#waiters ?? []) tell(how);
   }
-}
-
-function earliest(...instants: readonly (number | undefined)[]): number | undefined {
-  const known = instants.filter((at) => at !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -18,7 +18,7 @@ export interface Addressee {
 interface Letter {
   readonly name?: string; readonly key?: string; readonly id?: string; readonly value?: Payload; readonly who?: string;
   readonly reason?: string; readonly graceMs?: number; readonly state?: "completed" | "failed" | "cancelled";
-  readonly result?: Payload; readonly error?: ErrorRecord;
+  readonly result?: Payload; readonly error?: ErrorRecord; readonly endedAt?: number;
 }
 
 /** The mail of one run that is here. */
@@ -74,7 +74,7 @@ export class Mailroom {
         if (this.#reads?.includes(name) === false) return `the workflow does not declare the signal '${name}'`;
         this.#run.deliver({ type: "SignalReceived", at, n, name, ...carried }, undefined, { mailRead: n });
         return undefined;
-      case "child": return this.#child(n, at, letter);
+      case "child": return this.#child(n, Math.max(at, letter.endedAt ?? 0), letter);
       case "answer": return this.#answer(n, letter);
       case "update": return this.#update(n, at, letter);
       case "inject":

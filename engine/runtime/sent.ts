@@ -71,7 +71,7 @@ function endMail(end: Draft<Extract<Decision, { readonly type: "RunCompleted" | 
   const outcome = end.type === "RunCompleted" ? { state: "completed", result: end.result }
     : end.type === "RunFailed" ? { state: "failed", error: end.error } : { state: "cancelled", reason: end.reason };
   return [{ from: run.id, runId: parent.id, kind: "child", dedupe: `${run.id}/end`,
-    payload: JSON.stringify({ key: parent.key, ...outcome }) }];
+    payload: JSON.stringify({ key: parent.key, endedAt: end.at, ...outcome }) }];
 }
 
 /** Is this failure followed by another try? Then the end says by which run. */

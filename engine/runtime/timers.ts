@@ -48,3 +48,9 @@ export class Timers {
     this.#near = undefined;
   }
 }
+
+/** The first of these instants; undefined when there is none. */
+export function earliest(...instants: readonly (number | undefined)[]): number | undefined {
+  const known = instants.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
