@@ -46,11 +46,13 @@ export async function* readLogs(find: Find, id: string):
   for (const { seq, level, message } of await (await find()).logs(id)) yield { seq, level, text: message };
 }
 
+/** What was read once is not read again: each look asks for the events from the next one on. */
 async function* recorded(engine: RunEngine, id: string, { from, follow }: Reading): AsyncGenerator<Recorded> {
   for (let next = from; ;) {
-    const { asOf, state } = await engine.row(id);
-    if (asOf >= next) for (const event of await engine.history(id)) {
-      if (event.seq >= next) { yield event; next = event.seq + 1 }
+    const { state } = await engine.row(id); // its asOf may be behind what is recorded
+    for (const event of await engine.history(id, next)) {
+      yield event;
+      next = event.seq + 1;
     }
     if (!follow || TERMINAL_STATES.includes(state)) return;
     await new Promise((resolve) => { setTimeout(resolve, POLL_MS) });

@@ -1,8 +1,11 @@
 /** A run by its handle: what it reads of the run, and a person's hand on it. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openRunEngine, openStore, type RunEngine, type Store } from "../engine/index.ts";
+import { runHandle } from "../sdk/handle.ts";
 import {
   continueWith, openEngine, RunError, signal, sleep, stream, task, waitFor, workflow, z, type Engine,
 } from "../sdk/index.ts";
+import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 import { replay } from "../sdk/testing.ts";
 import { history, until } from "./histories.ts";
 
@@ -47,6 +50,52 @@ describe("a stream", () => {
     expect(await listed(run.stream("lines", { from: 3 }))).toEqual([]);
     expect(await listed(run.stream("none"))).toEqual([]);
     await expect(listed(run.stream(lines, { from: -1 }))).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
+});
+
+/** A real store that notes which events are read from it, by run. */
+function counted(store: Store): { readonly store: Store; readonly read: ReadonlyMap<string, readonly number[]> } {
+  const read = new Map<string, number[]>();
+  return { read, store: new Proxy(store, {
+    get: (target, verb) => {
+      const real: unknown = Reflect.get(target, verb, target);
+      if (typeof real !== "function") return real;
+      if (verb !== "read") return real.bind(target) as unknown;
+      return async (...args: Parameters<Store["read"]>) => {
+        const rows = await target.read(...args), [runId] = args;
+        const seqs = rows.flatMap(({ firstSeq, count }) => Array.from({ length: count }, (_, i) => firstSeq + i));
+        read.set(runId, [...read.get(runId) ?? [], ...seqs]);
+        return rows;
+      };
+    },
+  }) };
+}
+
+describe("whoever follows a run", () => {
+  const told = signal("told", z.number());
+  const letters = workflow("handle-letters", async () => {
+    for (let n = 0; n < 8; n++) lines.write({ line: await told.wait() });
+  });
+  test("reads each event from the store once, however often something new comes", async () => {
+    const store = await openStore("memory:"), mine = counted(store), silent = { events: () => undefined,
+      line: () => undefined, outage: () => undefined };
+    const open = (seen: Store, claims: "all" | "none"): Promise<RunEngine> => openRunEngine({ database: "memory:",
+      store: seen, claims, workflow: workflowSpec, workflows: workflowNames, observer: silent });
+    const watching = await open(mine.store, "none"), working = await open(store, "all");
+    const spec = workflowSpec(letters.workflowName);
+    if (spec === undefined) throw new Error("the workflow is not defined");
+    const { runId } = await working.start({ workflow: spec, input: undefined });
+    const run = runHandle<void>(runId, "letters", watching), seen: number[] = [];
+    let sent = 0;
+    for await (const event of run) {
+      seen.push(event.seq);
+      if (event.type === "WaitOpened") await runHandle(runId, "letters", working).signal(told, sent++);
+    }
+    expect(sent).toBe(8);
+    expect(seen).toEqual(seen.map((_, i) => i + 1));
+    expect(mine.read.get(runId), "read from the store").toEqual(seen);
+    expect((await listed(run.history({ from: 9 }))).map(({ seq }) => seq)).toEqual(seen.slice(8));
+    await working.close(0);
   });
 });
 

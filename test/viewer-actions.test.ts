@@ -1,13 +1,14 @@
-/** The actions of the viewer's API, each over HTTP, on a real house.engine. */
+/** The actions of the viewer's API, each over HTTP, on a real engine. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Event } from "../engine/index.ts";
+import { Families } from "../replay-viewer/server/family.ts";
 import * as bodies from "../replay-viewer/server/wire-actions.ts";
 import * as wire from "../replay-viewer/server/wire.ts";
-import { offerDefault, withdrawDefault } from "../sdk/default-house.engine.ts";
-import { limit, signal, task, update, waitFor, workflow, z } from "../sdk/index.ts";
+import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
+import { continueWith, limit, signal, sleep, task, update, waitFor, workflow, z } from "../sdk/index.ts";
 import { serveViewer } from "../sdk/viewer.ts";
 import { served, soon, type Told } from "./served.ts";
 
@@ -164,6 +165,19 @@ describe("how things stand", () => {
     const shared = bodies.treeAnswer.parse((await ask(`/runs/${fork ?? ""}/tree`)).body);
     expect(shared.runs.map(({ runId, parentId }) => [runId, parentId])).toEqual([[fork, null],
       ...told.runs.slice(1).map(({ runId }) => [runId, fork])]);
+  });
+
+  test("a run is told with the next link of its chain", async () => {
+    const count = workflow("act-count", async (left: number): Promise<string> => {
+      for (let n = 0; n < 3; n++) await sleep(1);
+      return left === 0 ? "done" : continueWith(left - 1);
+    });
+    const run = await count.start(1);
+    await run.result();
+    const families = new Families(house.engine), { children, continuedAs } = await families.offspring(run.id);
+    expect(children).toEqual([]);
+    expect(await house.engine.row(continuedAs ?? "")).toMatchObject({ workflow: "act-count", state: "completed" });
+    expect(await families.offspring(continuedAs ?? "")).toEqual({ children: [], continuedAs: undefined });
   });
 
   test("a limit is told with who holds its slots and who is in line", async () => {

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { WebSocket, type ClientOptions } from "ws";
 import * as wire from "../replay-viewer/server/wire.ts";
 import { consoleObserver } from "../sdk/console.ts";
-import { offerDefault, withdrawDefault } from "../sdk/default-house.engine.ts";
+import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
 import { logger, sleep, task, workflow, z } from "../sdk/index.ts";
 import { NO_RUN, served, soon, TOKEN } from "./served.ts";
 

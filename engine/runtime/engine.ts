@@ -14,7 +14,7 @@ import { birth, slotOf } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
 import { forkRow, planFork, planRetry, type ForkEdits, type ForkPlan } from "./fork.ts";
-import { loadHistory, readRows, startOf, type History } from "./load.ts";
+import { loadEvents, loadHistory, readRows, startOf, type History } from "./load.ts";
 import { hasEnded } from "./neighbours.ts";
 import { Operator } from "./operator.ts";
 import { Worker, type Observer, type WorkerOptions } from "./worker.ts";
@@ -186,8 +186,10 @@ export class RunEngine {
     return row;
   }
   list(filter: RunFilter): Promise<readonly RunRow[]> { return this.store.listRuns(filter) }
-  /** Every event of a run, large values included. */
-  async history(runId: string): Promise<readonly Event[]> { return (await loadHistory(this.store, runId)).events }
+  /** Every event of a run, or those from `fromSeq` on, large values included. @throws RUN_NOT_FOUND */
+  async history(runId: string, fromSeq = 1): Promise<readonly Event[]> {
+    return fromSeq > 1 ? loadEvents(this.store, runId, fromSeq) : (await loadHistory(this.store, runId)).events;
+  }
   /** The stored rows of a run from the one that holds event `fromSeq` on; large values stand as references. */
   rows(runId: string, fromSeq: number): Promise<readonly HistoryRow[]> { return readRows(this.store, runId, fromSeq) }
   logs(runId: string): Promise<readonly LogLine[]> { return this.store.readLogs(runId) }

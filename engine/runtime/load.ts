@@ -30,6 +30,13 @@ export async function loadHistory(store: Store, runId: string): Promise<History>
   };
 }
 
+/** Events of a run from `fromSeq` (1 = all) on, large values included; only the rows that hold them are read.
+ *  @throws HISTORY_CORRUPT */
+export async function loadEvents(store: Store, runId: string, fromSeq: number): Promise<readonly Event[]> {
+  const events = decodeRows(await readRows(store, runId, fromSeq), fromSeq);
+  return withLargeValues(store, events.filter(({ seq }) => seq >= fromSeq));
+}
+
 /** Rows of a run from the one that holds `fromSeq`, those of a fork with the events that it shares. */
 export async function readRows(store: Store, runId: string, fromSeq: number): Promise<readonly HistoryRow[]> {
   return resolved(store, await store.read(runId, fromSeq));
@@ -39,12 +46,14 @@ function resolved(store: Store, rows: readonly HistoryRow[]): Promise<readonly H
     ? resolveFork(row, async (source) => decodeRows(await readRows(store, source, 1))) : row));
 }
 
-function decodeRows(rows: readonly HistoryRow[]): Event[] {
+/** Events of rows that follow each other, the first of which holds `fromSeq`. */
+function decodeRows(rows: readonly HistoryRow[], fromSeq = 1): Event[] {
   const events: Event[] = [];
+  let next = Math.min(rows[0]?.firstSeq ?? 1, fromSeq);
   for (const row of rows) {
-    if (row.firstSeq !== events.length + 1) {
+    if (row.firstSeq !== next) {
       throw new RepriseError("HISTORY_CORRUPT", `run ${row.runId}: a row begins at event ${row.firstSeq}, ` +
-        `but the row before ends at ${events.length}`, "Restore the run from a backup; see reprise db verify.");
+        `but the row before ends at ${next - 1}`, "Restore the run from a backup; see reprise db verify.");
     }
     const decoded = decodeEvents(row.firstSeq, row.events);
     if (decoded.length !== row.count) {
@@ -52,6 +61,7 @@ function decodeRows(rows: readonly HistoryRow[]): Event[] {
         `${decoded.length} events and says ${row.count}`, "Restore the run from a backup; see reprise db verify.");
     }
     for (const event of decoded) events.push(event);
+    next += row.count;
   }
   return events;
 }

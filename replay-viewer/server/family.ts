@@ -7,6 +7,8 @@ export const MOST_RUNS = 200;
 const MOST_ABOVE = 50;
 
 interface Child { readonly id: string; readonly key: string }
+/** What a run has started: its children in order, and the next link of its chain. */
+export interface Offspring { readonly children: readonly Child[]; readonly continuedAs: string | undefined }
 /** A run, the one under which it stands, and the call of that one. A fork has its children from the run that it came
  *  from, so that they may name another parent. */
 export interface Kin { readonly row: RunRow; readonly parentId: string | null; readonly key: string | undefined }
@@ -14,11 +16,11 @@ export interface Kin { readonly row: RunRow; readonly parentId: string | null; r
 /** Families of the runs of one engine. */
 export class Families {
   readonly #engine: RunEngine;
-  readonly #born: Grown<Child[]>;
+  readonly #born: Grown<Born>;
 
   constructor(engine: RunEngine) {
     this.#engine = engine;
-    this.#born = new Grown<Child[]>(engine, () => [], addChild);
+    this.#born = new Grown<Born>(engine, () => ({ children: [], continuedAs: undefined }), addBirth);
   }
 
   /** The runs above one, from the first of all, and then it and what it started, level by level. @throws
@@ -59,12 +61,16 @@ export class Families {
     return parent && (await this.#children(parent.runId)).find(({ id }) => id === runId)?.key;
   }
 
-  /** Few rows of a history tell of a child. */
-  #children(runId: string): Promise<readonly Child[]> { return this.#born.of(runId, '"ChildStarted"') }
+  /** Of one run, not of those below it. Few rows of a history tell of a birth, and only those are looked into. */
+  offspring(runId: string): Promise<Offspring> { return this.#born.of(runId, BIRTH) }
+  async #children(runId: string): Promise<readonly Child[]> { return (await this.offspring(runId)).children }
 }
 
-function addChild(children: Child[], { type, childId, key }: StoredEvent): void {
+const BIRTH = /"(?:ChildStarted|RunContinued)"/;
+interface Born { readonly children: Child[]; continuedAs: string | undefined }
+function addBirth(born: Born, { type, childId, key, nextId }: StoredEvent): void {
   if (type === "ChildStarted" && typeof childId === "string" && typeof key === "string") {
-    children.push({ id: childId, key });
+    born.children.push({ id: childId, key });
   }
+  if (type === "RunContinued" && typeof nextId === "string") born.continuedAs = nextId;
 }

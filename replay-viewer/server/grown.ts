@@ -20,15 +20,15 @@ export class Grown<T> {
     this.#take = take;
   }
 
-  /** What the run's events give, up to its last by now. `mark`: rows without this text tell nothing. */
-  async of(runId: string, mark = ""): Promise<T> {
+  /** What the run's events give, up to its last by now. `mark`: rows without it tell nothing. */
+  async of(runId: string, mark = /(?:)/): Promise<T> {
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
     const kept = this.#kept.get(runId) ?? { head: 0, value: this.#begin() };
     this.#kept.set(runId, kept);
     for (const { firstSeq, count, events } of await this.#engine.rows(runId, kept.head + 1)) {
       if (firstSeq !== kept.head + 1) continue; // another reading was faster
       kept.head += count;
-      if (events.includes(mark)) for (const event of eventsIn(runId, events)) this.#take(kept.value, event);
+      if (mark.test(events)) for (const event of eventsIn(runId, events)) this.#take(kept.value, event);
     }
     return kept.value;
   }

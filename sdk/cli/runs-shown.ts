@@ -58,20 +58,27 @@ const LOOK_MS = 150;
 async function stream(wanted: string, name: string, style: Style & { from: number; follow?: boolean }): Promise<void> {
   await withEngine("none", async (engine) => {
     const { runId, name: run } = await findRun(engine, wanted);
+    const fold = openFold(), { streams } = fold.view;
     for (let next = style.from; ;) {
-      const { state } = await engine.row(runId), view = await viewOf(engine, runId);
-      const items = (view.streams.get(name) ?? []).map(({ seq, at, value }, offset) => ({ offset, seq,
-        at: new Date(at).toISOString(), value: decodeValue(value) }));
-      const ended = TERMINAL_STATES.includes(state), more = style.follow && !ended;
-      if (style.json && !more) outJson(items.slice(style.from));
-      if (!style.json) for (const item of items.slice(next)) outJsonLine(style.jsonl ? item : item.value);
-      next = Math.max(next, items.length);
+      const { state } = await engine.row(runId), more = style.follow && !TERMINAL_STATES.includes(state);
+      for (const event of await engine.history(runId, fold.view.head + 1)) fold.apply(event);
+      const items = streams.get(name) ?? [];
+      if (style.json && !more) outJson(items.slice(style.from).map((item, i) => itemOf(item, style.from + i)));
+      if (!style.json) for (const stored of items.slice(next)) {
+        const item = itemOf(stored, next++);
+        outJsonLine(style.jsonl ? item : item.value);
+      }
       if (more) { await new Promise((resolve) => { setTimeout(resolve, LOOK_MS) }); continue }
-      const others = [...view.streams.keys()].map((other) => `'${other}'`).join(", ") || "none";
-      if (!view.streams.has(name)) say(`Run '${run}' has no stream '${name}'; it has: ${others}.`);
+      const others = [...streams.keys()].map((other) => `'${other}'`).join(", ") || "none";
+      if (!streams.has(name)) say(`Run '${run}' has no stream '${name}'; it has: ${others}.`);
       return;
     }
   });
+}
+
+type Item = RunView["streams"] extends ReadonlyMap<string, (infer I)[]> ? I : never;
+function itemOf({ seq, at, value }: Item, offset: number) {
+  return { offset, seq, at: new Date(at).toISOString(), value: decodeValue(value) };
 }
 
 async function viewOf(engine: RunEngine, runId: string): Promise<RunView> {

@@ -1,6 +1,7 @@
 /** `reprise runs tree`: a run, the runs that it started, and theirs. */
 import type { Command } from "commander";
-import { formatMs, openFold, originals, type RunEngine } from "../../engine/index.ts";
+import { formatMs, originals, type RunEngine } from "../../engine/index.ts";
+import { Families } from "../../replay-viewer/server/family.ts";
 import { findRun, hasEnded, stateOf, withEngine } from "./open.ts";
 import { bold, dim, out, outJson, type Style } from "./output.ts";
 
@@ -24,25 +25,29 @@ export function addTree(runs: Command): void {
     .option("--all", `every child, not the first ${DRAWN} of each run`).option("--json", "nested")
     .action(async (wanted: string, style: Style & { all?: boolean }) => {
       await withEngine("none", async (engine) => {
-        const tree = await grow(engine, (await findRun(engine, wanted)).runId);
+        const most = style.all || style.json ? Infinity : DRAWN, { runId } = await findRun(engine, wanted);
+        const tree = await grow({ engine, families: new Families(engine), most }, runId);
         if (tree === undefined) return;
-        if (style.json) outJson(tree); else for (const line of drawn(tree, style.all ? Infinity : DRAWN)) out(line);
+        if (style.json) outJson(tree); else for (const line of drawn(tree, most)) out(line);
       });
     });
 }
 
-/** The tree below a run; undefined where the run is gone. */
-async function grow(engine: RunEngine, runId: string, key?: string): Promise<Branch | undefined> {
-  const row = await engine.store.run(runId);
+interface Ground {
+  readonly engine: RunEngine; readonly families: Families;
+  /** Of so many children of each run the own children are looked for, too. */
+  readonly most: number;
+}
+/** The tree below a run, or without `deep` the run alone; undefined where the run is gone. */
+async function grow(ground: Ground, runId: string, key?: string, deep = true): Promise<Branch | undefined> {
+  const row = await ground.engine.store.run(runId);
   if (row === undefined) return undefined;
-  const fold = openFold();
-  for (const event of await engine.history(runId)) fold.apply(event);
-  const children: Branch[] = [];
-  for (const child of fold.view.children.values()) {
-    const branch = await grow(engine, child.childId, child.key);
+  const born = deep ? await ground.families.offspring(runId) : undefined, children: Branch[] = [];
+  for (const child of born?.children ?? []) {
+    const branch = await grow(ground, child.id, child.key, children.length < ground.most);
     if (branch !== undefined) children.push(branch);
   }
-  const { name, workflow, createdAt, endedAt } = row, { continuedAs } = fold.view;
+  const { name, workflow, createdAt, endedAt } = row, continuedAs = born?.continuedAs;
   return { run: runId, name, workflow, state: stateOf(row), tookMs: (endedAt ?? originals.now()) - createdAt,
     ended: hasEnded(row), ...(key !== undefined && { key }), ...(continuedAs !== undefined && { continuedAs }),
     children };

@@ -115,8 +115,7 @@ async function watch(wanted: string, style: Style): Promise<void> {
     let row = await findRun(engine, wanted);
     for (let next = 1; ;) {
       const ended = hasEnded(row);
-      for (const event of await engine.history(row.runId)) {
-        if (event.seq < next) continue;
+      for (const event of await engine.history(row.runId, next)) {
         next = event.seq + 1;
         if (style.jsonl) outJsonLine(event); else out(eventLine(event));
       }
@@ -132,7 +131,7 @@ const WATCH_MS = 150;
 async function events(wanted: string, options: Style & { from?: number }): Promise<void> {
   await withEngine("none", async (engine) => {
     const row = await findRun(engine, wanted);
-    const all = (await engine.history(row.runId)).filter((event) => event.seq >= (options.from ?? 1));
+    const all = await engine.history(row.runId, options.from);
     if (options.json) outJson(all);
     else for (const event of all) if (options.jsonl) outJsonLine(event); else out(eventLine(event));
   });
