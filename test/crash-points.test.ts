@@ -8,63 +8,48 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { openRunEngine, rehearse, RunError, type Event, type RunEngine, type Store } from "../engine/index.ts";
-import { openStore } from "../engine/index.ts";
+import { openStore, rehearse, type Event, type RunEngine, type Store } from "../engine/index.ts";
 import { withFaults, type Fault } from "../engine/store/faults.ts";
-import { workflowNames, workflowSpec } from "../sdk/registry.ts";
+import { workflowSpec } from "../sdk/registry.ts";
 import { effects, specimens, type Specimen } from "./corpus/workflows.ts";
 import "./corpus/tasks.ts";
 import { checkHistory } from "./checker.ts";
+import { engineOn, keptOpen, outcome } from "./conversing.ts";
 import { conversations } from "./corpus/conversations.ts";
-import { crashed as talked, everyPrefixReplays as everyPrefixOfAll } from "./crashing.ts";
+import { crashed as talked, deathOf, everyPrefixReplays as everyPrefixOfAll } from "./crashing.ts";
 
-const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
 const folder = mkdtempSync(join(tmpdir(), "reprise-crash-"));
 afterAll(() => { rmSync(folder, { recursive: true, force: true }) });
-
-function engineOn(store: Store): Promise<RunEngine> {
-  return openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
-    claims: "all" });
-}
-
-/** The outcome in one comparable value. */
-async function outcome(engine: RunEngine, runId: string): Promise<unknown> {
-  try { return { value: await engine.result(runId) } } catch (error) {
-    const cause = error instanceof RunError ? error.cause : error;
-    const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    return { error: root instanceof Error ? `${root.constructor.name}: ${root.message}` : String(root) };
-  }
-}
 
 const wanted = ({ name, result }: Specimen): unknown => name === "fails" ? { error: result } : { value: result };
 
 /** Runs a specimen whose store fails at call `at`; whoever dies is followed by a fresh engine on the same store. */
 async function crashed(specimen: Specimen, base: Store, at: number, fault: Fault): Promise<{ reached: boolean;
-  runId: string }> {
+  events: readonly Event[]; runId: string }> {
   effects.length = 0;
   let opened = 0;
-  const faulty = withFaults(base, (call) => opened > 0 && call - opened === at ? fault : "none");
+  const faulty = withFaults(keptOpen(base), (call) => opened > 0 && call - opened === at ? fault : "none");
   const id = randomUUID(), workflow = workflowSpec(specimen.run.workflowName);
   if (workflow === undefined) throw new Error(`no workflow ${specimen.name}`);
   const begin = async (engine: RunEngine): Promise<string> =>
     (await engine.start({ workflow, input: undefined, id })).runId;
-  const first =
-    engineOn(faulty).then(async (engine) => { opened = faulty.calls; return outcome(engine, await begin(engine)) });
-  first.catch(() => undefined);
-  const died = new Promise<"died">((resolve) => {
-    const watch = setInterval(() => { if (faulty.dead) { clearInterval(watch); resolve("died") } }, 1);
-    void first.then(() => clearInterval(watch), () => clearInterval(watch));
+  const first = engineOn(faulty).then(async (engine) => {
+    opened = faulty.calls;
+    return { engine, end: await outcome(engine, await begin(engine)) };
   });
-  const how = await Promise.race([first, died]);
-  const engine = await engineOn(base);
-  const runId = await begin(engine);
-  const result = how === "died" ? await outcome(engine, runId) : how;
-  expect(result, `${specimen.name}: ${fault} at call ${at}`).toEqual(wanted(specimen));
+  first.catch(() => undefined);
+  const death = deathOf(faulty);
+  const before = await Promise.race([first, death.came]), reached = faulty.calls - opened >= at;
+  const engine = await engineOn(keptOpen(base)), runId = await begin(engine);
+  expect(before?.end ?? await outcome(engine, runId), `${specimen.name}: ${fault} at call ${at}`)
+    .toEqual(wanted(specimen));
   const events = await engine.history(runId);
   checkHistory(events, `${specimen.name}: ${fault} at call ${at}`);
-  const row = await engine.row(runId);
-  expect(row).toMatchObject({ owner: null, asOf: events.length });
-  return { reached: faulty.calls - opened >= at, runId };
+  expect(await engine.row(runId)).toMatchObject({ owner: null, asOf: events.length });
+  await engine.close(0);
+  await Promise.race([before?.engine.close(0), death.came]); // it may die in closing, too
+  death.forget();
+  return { reached, events, runId };
 }
 
 /** Given a finished history: every prefix replays, deciding what was decided by then (E1). */
@@ -103,11 +88,8 @@ describe("in memory, a run that dies at any call to the store", () => {
       for (const fault of ["die-before", "die-after", "drop", "lose-answer"] as const) {
         for (let at = 1; ; at++) {
           const store = await openStore("memory:");
-          const { reached, runId } = await crashed(specimen, store, at, fault);
-          if (fault === "die-after" && !reached) {
-            const engine = await engineOn(store);
-            await everyPrefixReplays(specimen, await engine.history(runId), runId);
-          }
+          const { reached, events, runId } = await crashed(specimen, store, at, fault);
+          if (fault === "die-after" && !reached) await everyPrefixReplays(specimen, events, runId);
           if (!reached || at > 60) break;
         }
       }
@@ -121,6 +103,7 @@ describe("on PGlite, a run that dies at every third call to the store", () => {
     for (const [index, specimen] of specimens.entries()) {
       for (let at = 1 + index % 3; at < 30; at += 3) {
         const { reached } = await crashed(specimen, store, at, index % 2 === 0 ? "die-before" : "die-after");
+        await store.reset();
         if (!reached) break;
       }
     }

@@ -68,7 +68,7 @@ export async function crashed(talk: Conversation, base: Store, at: number, fault
 }
 
 /** Resolves when the process is dead to its store. */
-function deathOf(faulty: { readonly dead: boolean }): { readonly came: Promise<undefined>; forget(): void } {
+export function deathOf(faulty: { readonly dead: boolean }): { readonly came: Promise<undefined>; forget(): void } {
   let watch: NodeJS.Timeout | undefined;
   const came = new Promise<undefined>((resolve) => { watch = setInterval(() => { if (faulty.dead) resolve(undefined) },
     1) });
