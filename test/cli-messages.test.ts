@@ -104,6 +104,8 @@ describe("beside a program that works, the command line", () => {
     reprise(folder, "runs", "signal", child, "packed");
 
     expect((await waitingFor(folder, run, "retry")).because).toMatch(/waits to retry task 'stuck' in \d+ min/);
+    expect(reprise(folder, "runs", "inspect", run).stdout)
+      .toMatch(/stuck-\w+ .* retrying +attempt 2 at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d/);
     expect(reprise(folder, "runs", "inject", run, "task:none#0", "1", "--by", "ada", "--reason", "x")).toMatchObject(
       { status: 2, stderr: expect.stringContaining("no call with the key task:none#0 is open") });
     expect(reprise(folder, "runs", "skip", run, "task:none#0", "--by", "ada", "--reason", "x")).toMatchObject(

@@ -1,14 +1,15 @@
 /**
  * The pictures in docs/screenshots: every page and state of the viewer, over runs that the engine makes for it.
  *
- *   node --import tsx test/screenshots.ts [folder]
+ *   node --import tsx test/screenshots.ts [folder] [names of pages, else all]
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openHouse } from "./browser.ts";
-import { counter, openQueue, parcel, refund } from "./viewer-world.ts";
+import { counter, invoice, openQueue, parcel, refund } from "./viewer-world.ts";
 
+const only = process.argv.slice(3), wanted = (name: string): boolean => only.length === 0 || only.includes(name);
 const folder = resolve(process.argv[2] ?? fileURLToPath(new URL("../docs/screenshots", import.meta.url)));
 mkdirSync(folder, { recursive: true });
 const house = await openHouse({}, true), studio = await house.browser.newPage();
@@ -28,6 +29,8 @@ async function keep(name: string, png: Buffer): Promise<void> {
 const { done, failed, waiting, thumbnails } = house.ids;
 const asking = (await refund.with({ name: "kind-stork" }).start(7)).id;
 const family = (await parcel.with({ name: "large-heron" }).start(3)).id;
+await invoice.with({ name: "brave-ibis" }).run({ id: 6, open: true });
+const held = (await invoice.with({ name: "keen-ibis" }).start({ id: 7, open: false })).id;
 await openQueue();
 
 /** Pages by name; with a key it is pressed before the picture. */
@@ -36,7 +39,7 @@ const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = 
   ["limits", "/limits?limit=warehouse"],
   ["run-failed", `/runs/${failed}`],
   ["run-completed", `/runs/${done}?e=20`], ["run-waiting", `/runs/${waiting}`], ["run-many", `/runs/${thumbnails}`],
-  ["ask", `/runs/${asking}?tab=shown`],
+  ["expected", `/runs/${held}`], ["ask", `/runs/${asking}?tab=shown`],
   ["table", `/runs/${done}?view=table`], ["events", `/runs/${done}?view=list&e=16`],
   ["graph", `/runs/${done}?view=graph&e=20`], ["state", `/runs/${done}?tab=state&e=12`],
   ["diff", `/runs/${done}?a=5&b=20`], ["source", `/runs/${done}?tab=source&e=12`],
@@ -49,7 +52,7 @@ const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = 
 for (const colorScheme of ["light", "dark"] as const) for (const width of [1440, 800]) {
   const page = await house.open("/runs", { colorScheme, viewport: { width, height: width > 1000 ? 900 : 1000 } });
   await page.getByRole("row", { name: /tidy-owl/ }).waitFor();
-  for (const [name, path, key] of PAGES) {
+  for (const [name, path, key] of PAGES.filter(([one]) => wanted(one))) {
     await page.goto(`${house.viewer.origin}${path}`);
     await page.locator("#app main").waitFor();
     await page.waitForFunction(() => document.querySelector(".loading") === null);
@@ -57,6 +60,7 @@ for (const colorScheme of ["light", "dark"] as const) for (const width of [1440,
     await page.waitForTimeout(400); // canvases are painted in the frame after next
     await keep(`${name}-${width}-${colorScheme}`, await page.screenshot());
   }
+  if (!wanted("run-live")) { await page.close(); continue }
   const live = await counter.with({ name: "swift-gull" }).start(14);
   await page.goto(`${house.viewer.origin}/runs/${live.id}`);
   await page.getByText("following").waitFor();

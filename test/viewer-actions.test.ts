@@ -9,6 +9,7 @@ import * as bodies from "../replay-viewer/server/wire-actions.ts";
 import * as wire from "../replay-viewer/server/wire.ts";
 import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
 import { continueWith, limit, signal, sleep, task, update, waitFor, workflow, z } from "../sdk/index.ts";
+import { workflowSpec } from "../sdk/registry.ts";
 import { serveViewer } from "../sdk/viewer.ts";
 import { served, soon, type Told } from "./served.ts";
 
@@ -178,6 +179,35 @@ describe("how things stand", () => {
     expect(children).toEqual([]);
     expect(await house.engine.row(continuedAs ?? "")).toMatchObject({ workflow: "act-count", state: "completed" });
     expect(await families.offspring(continuedAs ?? "")).toEqual({ children: [], continuedAs: undefined });
+  });
+
+  test("a run that goes on is told with the newest completed one of its code, and with its calls", async () => {
+    const add = task("act-add", async (n: number) => n + 1), more = signal("more");
+    const steps = workflow("act-steps", async (wait: boolean) => {
+      const one = await add(1);
+      if (wait) await more.wait();
+      return add(one);
+    });
+    const expected = async (id: string): Promise<z.output<typeof bodies.expectedAnswer>["earlier"]> =>
+      bodies.expectedAnswer.parse((await ask(`/runs/${id}/expected`)).body).earlier;
+    const first = await steps.start(true);
+    await soon(async () => types(await house.engine.history(first.id))).toContain("WaitOpened");
+    expect(await expected(first.id), "nothing has completed").toBeNull();
+    const older = await steps.start(false), newer = await steps.with({ name: "brave-ibis" }).start(false);
+    await Promise.all([older.result(), newer.result()]);
+    const failing = await steps.start(true);
+    await failing.cancel();
+    expect(await expected(first.id)).toMatchObject({ runId: newer.id, name: "brave-ibis", more: false, calls: [
+      { key: "task:act-add#0", kind: "task", name: "act-add", nth: "", attempts: 1 }, { key: "task:act-add#1" }] });
+    const spec = workflowSpec("act-steps");
+    if (spec === undefined) throw new Error("the workflow is not defined");
+    const edited = await house.engine.start({ workflow: { ...spec, codeVersion: "edited" }, input: { p: true } });
+    expect(await expected(edited.runId), "of other code").toBeNull();
+    await house.engine.cancel(edited.runId, {});
+    await first.signal(more);
+    await first.result();
+    expect(await expected(first.id), "it has ended").toBeNull();
+    expect((await ask("/runs/01JZZZZZZZZZZZZZZZZZZZZZZZ/expected")).status).toBe(404);
   });
 
   test("a limit is told with who holds its slots and who is in line", async () => {

@@ -8,6 +8,7 @@ import { causesOf } from "../replay-viewer/model/cause.ts";
 import { criticalPath } from "../replay-viewer/model/critical.ts";
 import { Cursor } from "../replay-viewer/model/cursor.ts";
 import { graphOf } from "../replay-viewer/model/graph.ts";
+import { earlierCalls, expectedCalls, type Earlier } from "../replay-viewer/model/expected.ts";
 import { historyOf, type History } from "../replay-viewer/model/history.ts";
 import { forkPlan, waitsFor } from "../replay-viewer/model/plan.ts";
 import { foldedGaps, idleStretches } from "../replay-viewer/model/scale.ts";
@@ -180,5 +181,33 @@ describe("a fork", () => {
     const plan = forkPlan(historyOf(order), 8);
     expect([plan.kept, plan.again, plan.anew].map((calls) => calls.map((call) => call.key))).toEqual(
       [["wait:address#0", "wait:paid#0"], ["wait:paid#1", "child:pack#0"], ["wait:approve#0", "task:ship#0"]]);
+  });
+});
+
+describe("what is expected of a run", () => {
+  const earlier: Earlier = { runId: "01J0", name: "brave-ibis", ms: 13 * S, more: false,
+    calls: earlierCalls(historyOf(order), 100) };
+  const keys = (events: readonly Event[]): readonly string[] => expectedCalls(historyOf(events), earlier)
+    .map(({ key }) => key);
+  test("are the calls that the earlier run made and this one has not, in that order, until it ends", () => {
+    expect(keys([])).toEqual(["wait:address#0", "wait:paid#0", "wait:paid#1", "child:pack#0", "wait:approve#0",
+      "task:ship#0"]);
+    expect(keys(order.slice(0, 8))).toEqual(["wait:approve#0", "task:ship#0"]);
+    for (let seq = 1; seq < order.length; seq++) {
+      const made = historyOf(order.slice(0, seq));
+      expect(keys(order.slice(0, seq))).toEqual(earlier.calls.map(({ key }) => key).filter((key) =>
+        made.call(key) === undefined));
+    }
+    expect(keys([...order.slice(0, 8), { type: "RunFailed", seq: 9, at: 4 * S, key: "run:end", by: 7,
+      error: { name: "Error", message: "no" } }])).toEqual([]);
+  });
+  test("have their times there, as far as they ended, and no time limits among them", () => {
+    expect(earlier.calls.map(({ name, at, ms, attempts }) => [name, at / S, ms === null ? null : ms / S, attempts]))
+      .toEqual([["address", 1, 0, 0], ["paid", 1, 2, 0], ["paid", 1, null, 0], ["pack", 3, 2, 0],
+        ["approve", 5, 3, 0], ["ship", 8, 5, 1]]);
+    const limited = historyOf(eventsOf([started, claimed, { type: "TimerStarted", at: 1, key: "timer:timeout#0", by: 2,
+      dueAt: 9, purpose: "timeout" }]));
+    expect(earlierCalls(limited, 100)).toEqual([]);
+    expect(earlierCalls(historyOf(order), 2)).toHaveLength(2);
   });
 });

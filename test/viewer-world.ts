@@ -52,6 +52,20 @@ export const thumbnails = workflow("thumbnails", async (n: number) =>
   (await Promise.all(Array.from({ length: n }, (_, i) => thumb(i)))).reduce((a, b) => a + b, 0));
 export const reminder = workflow("reminder", async (days: number) => { await sleep(`${days}d`);
   await mail("ada@example.com", "Still there?") });
+const settle = task("settle", { retries: 5, retryDelay: "1h" }, async (id: number, open: boolean) => {
+  await pause(70);
+  if (!open) throw new Error("503 from the bank");
+  return `settled ${id}`;
+});
+/** Waits for an hour in the middle when the bank is closed. */
+export const invoice = workflow("invoice", async ({ id, open }: { id: number; open: boolean }) => {
+  const { customer } = await fetchOrder(id);
+  const settled = await settle(id, open);
+  await sleep(120);
+  const pages = await Promise.all([1, 2, 3].map((page) => thumb(page)));
+  await mail(customer.name, settled);
+  return pages.length;
+});
 /** Counts slowly: something that is running while one looks. */
 const count = task("count", async (n: number) => { await pause(120); return n + 1 });
 export const counter = workflow("counter", async (upTo: number) => {

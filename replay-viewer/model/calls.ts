@@ -106,6 +106,11 @@ export function nthOf(key: string, name: string): string {
 /** Does it only limit other calls? */
 export function isTimeout(call: Call): boolean { return call.kind === "timer" && call.name === "timeout" }
 
+/** The attempt that a task waits to make; undefined when it does not. */
+export function nextTry(call: Call): Retry | undefined {
+  return call.state === "retrying" ? call.retries.at(-1) : undefined;
+}
+
 /** How a person calls it: `charge`, `charge #2`, `sleep`, `pack A-1`. */
 export function titleOf(call: Pick<Call, "name" | "nth">): string {
   return call.nth === "" ? call.name : `${call.name} ${call.nth}`;

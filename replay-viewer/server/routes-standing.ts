@@ -1,6 +1,7 @@
 /** Routes that say how things stand: what a run waits for, its family, who is in a limit. */
 import type { z } from "zod";
 import { decodeValue, TERMINAL_STATES, type RunRow } from "../../engine/index.ts";
+import { EarlierRuns, MOST_CALLS } from "./earlier.ts";
 import { Families, MOST_RUNS, type Kin } from "./family.ts";
 import { route, type Route, type RouteParts } from "./route.ts";
 import * as wire from "./wire.ts";
@@ -12,8 +13,8 @@ const MOST_NAMED = 100;
 /** The rows of the table. */
 export function standing(parts: RouteParts): readonly Route[] { return [...ofRun(parts), ...ofLimits(parts)] }
 
-function ofRun({ engine, redactor }: RouteParts): readonly Route[] {
-  const families = new Families(engine);
+function ofRun({ engine, histories, redactor }: RouteParts): readonly Route[] {
+  const families = new Families(engine), earlier = new EarlierRuns(engine, histories);
   const told = ({ row, parentId, key }: Kin): z.input<typeof standings.treeAnswer>["runs"][number] => {
     const { runId, workflow, state, parked, createdAt, endedAt } = row, { name } = redactor.run(row);
     return { runId, name, workflow, state: parked === null ? state : "parked", parentId, key: key ?? null, createdAt,
@@ -33,6 +34,14 @@ function ofRun({ engine, redactor }: RouteParts): readonly Route[] {
       handle: async ({ params }) => {
         const { above, runs, more } = await families.of(params.id);
         return { above: above.map(told), runs: runs.map(told), more };
+      } }),
+    route({ path: "/runs/:id/expected", scope: "read", params: wire.oneRun, answer: standings.expectedAnswer,
+      summary: "What a run that has not ended may do: the newest completed run of the same workflow and code, with its "
+        + `calls; at most ${MOST_CALLS}`, handle: async ({ params }) => {
+        const found = await earlier.of(params.id);
+        return { earlier: found === undefined ? null : { ...found, name: redactor.text(found.name),
+          calls: found.calls.map((call) => ({ ...call, name: redactor.text(call.name), key: redactor.text(call.key),
+            nth: redactor.text(call.nth) })) } };
       } }),
   ];
 }

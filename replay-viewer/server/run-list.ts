@@ -80,7 +80,7 @@ function filterOf({ state, q }: ListQuery, since: number | undefined): (row: Run
 }
 
 /** The least id that a run of this instant can have: an id begins with its time, in base 32. */
-function idAt(at: number): string {
+export function idAt(at: number): string {
   const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   let text = "", left = Math.max(0, Math.floor(at));
   for (let i = 0; i < 10; i++) { text = DIGITS.charAt(left % 32) + text; left = Math.floor(left / 32) }

@@ -53,6 +53,11 @@ const kin = z.object({ runId: z.string(), name: z.string(), workflow: z.string()
   parentId: z.string().nullable(), key: z.string().nullable(), createdAt: z.number(), endedAt: z.number().nullable() });
 /** `above`: from the first of all down to the parent. `key`: the call of the parent. `more`: the tree is larger. */
 export const treeAnswer = z.object({ above: z.array(kin), more: z.boolean(), runs: z.array(kin) });
+/** `ms`: how long the run or a call took, null where it did not end; `at`: after that run's start. */
+export const expectedAnswer = z.object({ earlier: z.object({ runId: z.string(), name: z.string(), ms: z.number(),
+  more: z.boolean(), calls: z.array(z.object({ key: z.string(), name: z.string(), nth: z.string(),
+    kind: z.enum(["task", "timer", "value", "wait", "child"]), seq: z.int(), at: z.number(), ms: z.number().nullable(),
+    attempts: z.int() })) }).nullable() });
 /** `perMs`: of a rate, the time in which `max` may begin; its `held` and `waiting` are 0, and `nextAt` is the instant
  *  from which one more may. `turns`: keys of workflows with `concurrency`, as far as their runs have not ended. */
 export const limitsAnswer = z.object({ limits: z.array(z.object({ name: z.string(), max: z.number(),

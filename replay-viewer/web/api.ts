@@ -1,5 +1,6 @@
 /** The server's API: one function a route. Every failure is a Failure with the server's own code and next step. */
 import type { Json, Payload } from "../../engine/core/events.ts";
+import type { Earlier } from "../model/expected.ts";
 import type { Family } from "../model/family.ts";
 import type { Hit, Locals } from "../model/locals.ts";
 import type { HistoryPage, LogLine, Problem, RunRow, RunState, Sources } from "../model/wire.ts";
@@ -134,6 +135,7 @@ export interface OpenWait { readonly key: string; readonly name: string; readonl
   readonly description: string | null; readonly schema: Json; readonly since: number; readonly until: number | null }
 export const waitsOf = (id: string): Promise<{ readonly waits: readonly OpenWait[] }> => call(`/runs/${id}/waits`);
 
+export const earlierOf = (id: string): Promise<{ readonly earlier: Earlier | null }> => call(`/runs/${id}/expected`);
 export const familyOf = (id: string): Promise<Family> => call(`/runs/${id}/tree`);
 
 /** Limits, rates (with `perMs`) and turns of workflows; instants are the server's, as `now` is. */

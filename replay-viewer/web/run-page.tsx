@@ -26,6 +26,7 @@ const More = later(async () => (await import("./menu.tsx")).More);
 const AskBand = later(async () => (await import("./ask-band.tsx")).AskBand);
 const EventList = later(async () => (await import("./event-list.tsx")).EventList);
 const SentenceBar = later(async () => (await import("./sentence-bar.tsx")).SentenceBar);
+const Expected = later(async () => (await import("./expected.tsx")).Expected);
 const TreeView = later(async () => (await import("./tree-view.tsx")).TreeView);
 const GraphView = later(async () => (await import("./graph-view.tsx")).GraphView);
 
@@ -136,8 +137,11 @@ function Drawing({ run }: { run: Session }): JSX.Element {
     case "list": return <EventList run={run} />;
     case "tree": return run.recorded ? <Timeline run={run} key="timeline" /> : <TreeView run={run} key={run.id} />;
     case "graph": return <GraphView run={run} />;
-    case "table": return <Timeline run={run} words key="table" />;
-    case "timeline": return <Timeline run={run} key="timeline" />;
+    default: {
+      const words = view.value === "table";
+      return <><Timeline run={run} words={words} key={view.value} />
+        {!run.recorded && !run.over.value && <Expected run={run} words={words} />}</>;
+    }
   }
 }
 

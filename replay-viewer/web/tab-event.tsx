@@ -1,7 +1,7 @@
 /** The event in the focus, with the call that it belongs to: times, attempts, arguments, result, error. */
 import type { ComponentChildren, JSX } from "preact";
 import { classOf, type ErrorRecord, type Event, type Payload } from "../../engine/core/events.ts";
-import { isTimeout, titleOf, type Call, type Try } from "../model/calls.ts";
+import { isTimeout, nextTry, titleOf, type Call, type Try } from "../model/calls.ts";
 import { clock, day, duration, offset, shortId } from "../model/format.ts";
 import { errorLine, shownError, shownPayload } from "../model/payload.ts";
 import { parseSite } from "../model/source.ts";
@@ -74,7 +74,7 @@ function CallActions({ run, call }: { run: Session; call: Call }): JSX.Element |
 }
 
 function CallFacts({ run, call, event }: { run: Session; call: Call; event: Event }): JSX.Element {
-  const { history } = run, began = call.tries[0]?.at, unusual = timesUsual(history, call);
+  const { history } = run, began = call.tries[0]?.at, unusual = timesUsual(history, call), next = nextTry(call);
   const all = call.endAt === undefined ? run.until.value - call.at : call.endAt - call.at;
   return <section><h2>{KINDS[call.kind]} <b>{titleOf(call)}</b>
     <State look={callLook(call.state)} small />{call.shared && <span class="mark">shared</span>}</h2>
@@ -93,6 +93,8 @@ function CallFacts({ run, call, event }: { run: Session; call: Call; event: Even
       {call.kind !== "value" && <Fact word={call.endSeq === undefined ? "So far" : "In all"}>{duration(all)}
         {unusual !== undefined && <span class="faint"> · {unusual.times}× the median of {unusual.of}</span>}
         {run.criticalKeys.value.has(call.key) && <span class="mark">critical path</span>}</Fact>}
+      {next !== undefined && <Fact word="Next attempt">#{next.attempt} at {clock(next.dueAt)}
+        {next.dueAt > run.until.value && <>, in {duration(next.dueAt - run.until.value)}</>}</Fact>}
       {call.endSeq !== undefined && call.endSeq !== event.seq && call.kind !== "value" && <Fact word="Ended">
         <EventLink seq={call.endSeq}>{offset((call.endAt ?? 0) - history.startAt)}</EventLink></Fact>}
       {call.reason !== undefined && <Fact word="Reason">{call.reason}</Fact>}

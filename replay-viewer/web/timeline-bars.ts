@@ -1,9 +1,9 @@
 /** The bars of the timeline: painting what is seen, and what the pointer does there. */
 import type { RefObject } from "preact";
 import { useRef } from "preact/hooks";
-import { titleOf, type Call } from "../model/calls.ts";
+import { nextTry, titleOf, type Call } from "../model/calls.ts";
 import { density } from "../model/density.ts";
-import { duration, offset, shortId } from "../model/format.ts";
+import { clock, duration, offset, shortId } from "../model/format.ts";
 import { errorLine } from "../model/payload.ts";
 import { bandsOf, segmentsOf, type Segment } from "../model/timeline.ts";
 import { usePainter, type Paint } from "./canvas.ts";
@@ -121,7 +121,11 @@ function segmentText(segment: Segment, run: Session): string {
         + (one?.error === undefined ? "" : ` · ${errorLine(one.error).slice(0, 90)}`);
     }
     case "queued": return `${title}: waited ${long} to begin · ${at}`;
-    case "backoff": return `${title}: ${long} until the next attempt · ${at}`;
+    case "backoff": {
+      const next = segment.outcome === "open" && nextTry(segment.call);
+      return next ? `${title}: attempt ${next.attempt} at ${clock(next.dueAt)}, waits for ${long} · ${at}`
+        : `${title}: ${long} until the next attempt · ${at}`;
+    }
     case "gone": return `${title}: its worker was lost, nobody had it for ${long} · ${at}`;
     case "sleep": return `${title}: ${long} · ${at}`;
     case "limit": return `time limit: ${segment.outcome === "cancelled" ? "lifted" : "ran out"} after ${long} · ${at}`;

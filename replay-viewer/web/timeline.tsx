@@ -6,8 +6,8 @@ import { computed, useSignal } from "@preact/signals";
 import type { JSX, RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { tellingArguments } from "../model/arguments.ts";
-import { titleOf, type Call } from "../model/calls.ts";
-import { count, duration, offset } from "../model/format.ts";
+import { nextTry, titleOf, type Call } from "../model/calls.ts";
+import { clock, count, duration, offset } from "../model/format.ts";
 import { startLabel, ticks } from "../model/scale.ts";
 import type { Row } from "../model/timeline.ts";
 import { Icon } from "./icons.tsx";
@@ -50,7 +50,7 @@ function Lanes({ run, words }: { run: Session; words: boolean }): JSX.Element {
       words={words} />);
   }
   return <div class={`timeline${words ? " words" : ""}`} role="table" aria-label="Calls of the run"
-    aria-rowcount={rows.length + 1}>
+    aria-rowcount={rows.length + 1} style={{ "--rows": rows.length }}>
     <Head run={run} words={words} />
     <div class="lanes" ref={box} role="rowgroup" tabIndex={0} aria-label="Calls">
       <div class="lanes-all" style={{ height: `${rows.length * ROW + 8}px` }} role="presentation">
@@ -158,7 +158,7 @@ function RowLine({ run, row, index, focused, words }: { run: Session; row: Row; 
   if (first === undefined) return <div class="lane" role="row" />;
   const several = row.calls.length > 1;
   const critical = row.calls.some((call) => run.criticalKeys.value.has(call.key));
-  const state = rowState(row.calls);
+  const state = rowState(row.calls), next = nextTry(first);
   return <div class={`lane${focused ? " focused" : ""}`} role="row" aria-rowindex={index + 2}
     {...(focused ? { "aria-current": "true" as const } : {})}>
     <span role="cell" class="lane-label" onClick={() => { focusOn(first.endSeq ?? first.seq) }}>
@@ -166,7 +166,8 @@ function RowLine({ run, row, index, focused, words }: { run: Session; row: Row; 
       <button class={`lane-name${critical ? " bold" : ""}`} title={titleOf(first)}>{first.name}
         {several ? <span class="faint"> × {row.calls.length}</span>
           : first.nth !== "" && <span class="faint"> {first.nth}</span>}</button>
-      {!several && <span class="args faint">{tellingArguments(first, run.history.namesake(first))}</span>}
+      {!several && <span class="args faint">{next === undefined ? tellingArguments(first, run.history.namesake(first))
+        : `again at ${clock(next.dueAt)}`}</span>}
     </span>
     <span role="cell" class={words ? "cell" : "hidden"}>{words ? <State look={callLook(state)} small />
       : callLook(state).word}</span>

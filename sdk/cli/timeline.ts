@@ -1,6 +1,6 @@
 /** A run as lines: one per call, in the order of calling, with when it began, how long it took, and how it ended. */
 import { formatMs, taskRunName, type Event } from "../../engine/index.ts";
-import { table } from "./output.ts";
+import { table, when } from "./output.ts";
 
 interface Line { readonly name: string; readonly from: number; to?: number; attempts: number; state: string;
   note: string }
@@ -28,8 +28,10 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
       lines.set(event.key, call(event.label ?? taskRunName(runId, event.key), event.at, "scheduled"));
       return;
     case "TimerStarted": lines.set(event.key, call(event.purpose ?? "timer", event.at, "waiting")); return;
-    case "AttemptStarted": if (line !== undefined) { line.attempts = event.attempt; line.state = "running" } return;
-    case "RetryScheduled": if (line !== undefined) line.state = "retrying"; return;
+    case "AttemptStarted": if (line !== undefined) Object.assign(line, { attempts: event.attempt,
+      state: "running", note: "" }); return;
+    case "RetryScheduled": if (line !== undefined) Object.assign(line, { state: "retrying",
+      note: `attempt ${event.attempt} at ${when(event.dueAt)}` }); return;
     case "TaskCompleted": if (event.cached === undefined) end("completed");
       else end("cached", `from ${event.cached.key} of ${event.cached.run}`); return;
     case "TaskFailed": end("failed", event.error.message); return;
