@@ -248,11 +248,14 @@ describe("how things stand", () => {
 
 describe("a run is started", () => {
   test("of workflows that are told with the JSON schemas of their inputs, where this process has them", async () => {
-    expect((await ask("/workflows")).body).toEqual({ canStart: false, workflows: [] });
+    expect((await ask("/workflows")).body).toEqual({ canStart: false, workflows: [], elsewhere: [] });
+    await Promise.all([workflow("act-known", async () => 1)(), reserve(1)]);
+    expect((await ask("/workflows")).body, "from its run, of a task's none").toEqual({ canStart: false, workflows: [],
+      elsewhere: [{ name: "act-known", file: expect.stringContaining("viewer-actions.test.ts") }] });
     const own = await serveViewer(house.engine, { port: 0 }, "program", mkdtempSync(join(tmpdir(), "names-")));
     const { origin, hash } = new URL(own.url);
     const told = bodies.workflowsAnswer.parse((await ask("/workflows", undefined, origin, hash.slice(7))).body);
-    expect(told.canStart).toBe(true);
+    expect([told.canStart, told.elsewhere]).toEqual([true, []]);
     expect(told.workflows.find(({ name }) => name === "act-order")).toMatchObject({ description: null,
       schema: { type: "object", properties: { id: { type: "number" } }, required: ["id"] } });
     expect(told.workflows.find(({ name }) => name === "act-asks")).toMatchObject({ schema: null });

@@ -103,6 +103,19 @@ describe.skipIf(chromiumForTests() === undefined)("a run is started from the pag
     await page.getByText("This server has no workflows").waitFor();
     await page.getByText("npx reprise dev order.ts").waitFor();
     expect(await violations(page)).toEqual([]);
+    const choices = page.getByRole("navigation", { name: "Workflows" });
+    expect(await choices.getByRole("link").count(), "those that have run").toBeGreaterThan(3);
+    expect(await choices.getByRole("link", { name: /start-bare/ }).textContent()).toContain("viewer-start-browser");
+    expect(await choices.getByText("task:").count()).toBe(0);
+    await choices.getByRole("link", { name: /start-bare/ }).click();
+    await page.getByText("This server has not loaded its code.").waitFor();
+    await page.getByText(/^npx reprise run \S*viewer-start-browser\.test\.ts:start-bare -p @input\.json$/).waitFor();
+    expect(await page.getByRole("button", { name: "Start" }).count(), "nobody here could check an input").toBe(0);
+    for (const [colorScheme, width] of [["dark", 800], ["light", 1440]] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      expect(await violations(page), `${colorScheme} ${width}`).toEqual([]);
+    }
     await bare.close();
   });
 });

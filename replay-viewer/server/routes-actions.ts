@@ -1,6 +1,6 @@
 /** Routes that change something: one call each, off where the server only shows; and what can be started. */
 import type { z } from "zod";
-import { encodeRecorded, RepriseError, TERMINAL_STATES } from "../../engine/index.ts";
+import { encodeRecorded, RepriseError, TERMINAL_STATES, type RunRow } from "../../engine/index.ts";
 import { Refusal } from "./problem.ts";
 import { route, type Route, type RouteParts } from "./route.ts";
 import * as wire from "./wire.ts";
@@ -81,13 +81,30 @@ function talking(parts: RouteParts): readonly Route[] {
   ];
 }
 
-function offering({ actions, allowActions, redactor }: RouteParts): Route {
+function offering({ engine, actions, allowActions, redactor }: RouteParts): Route {
   return route({ path: "/workflows", scope: "read", answer: bodies.workflowsAnswer,
-    summary: "Workflows that this process has loaded, with the JSON schemas of their inputs", handle: async () => ({
-      canStart: allowActions && actions.start !== undefined,
-      workflows: (actions.workflows?.() ?? []).map(({ name, file, description, schema }) => ({ name, file: file ?? null,
-        description: description === undefined ? null : redactor.text(description), schema: schema ?? null })),
-    }) });
+    summary: "Workflows that this process has loaded, with the JSON schemas of their inputs; and others, of the newest "
+      + `${NEWEST} runs`, handle: async () => {
+      const here = actions.workflows?.() ?? [];
+      return {
+        canStart: allowActions && actions.start !== undefined,
+        workflows: here.map(({ name, file, description, schema }) => ({ name, file: file ?? null,
+          description: description === undefined ? null : redactor.text(description), schema: schema ?? null })),
+        elsewhere: elsewhere(await engine.list({ limit: NEWEST }), new Set(here.map(({ name }) => name))),
+      };
+    } });
+}
+/** Runs from which workflows are known that are not loaded here. */
+const NEWEST = 1000;
+/** Each with the file of its newest run, by name. Runs of single tasks and of the engine's own are no workflows. */
+function elsewhere(rows: readonly RunRow[], here: ReadonlySet<string>): { name: string; file: string }[] {
+  const files = new Map<string, string>();
+  for (const { workflow, file } of rows) {
+    if (file !== null && !here.has(workflow) && !files.has(workflow) && !workflow.startsWith("task:")) {
+      files.set(workflow, file);
+    }
+  }
+  return [...files].map(([name, file]) => ({ name, file })).sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
 function starting({ actions, allowActions }: RouteParts): Route {

@@ -40,9 +40,11 @@ export type Plan = z.output<typeof plan>;
 export const actionAnswer = z.object({ ok: z.literal(true), run: z.string().optional(), pending: z.boolean().optional(),
   plan: plan.optional(), reply: z.unknown().optional(),
   error: z.string().describe("what the handler of an update threw").optional() });
-/** `canStart`: this server starts runs, of these workflows. `schema`: the JSON schema of the input, null for none. */
+/** `canStart`: this server starts runs, of `workflows`. `schema`: the JSON schema of the input, null for none.
+ *  `elsewhere`: workflows that other processes have run lately, and this one has not loaded. */
 export const workflowsAnswer = z.object({ canStart: z.boolean(), workflows: z.array(z.object({ name: z.string(),
-  file: z.string().nullable(), description: z.string().nullable(), schema: z.unknown() })) });
+  file: z.string().nullable(), description: z.string().nullable(), schema: z.unknown() })),
+elsewhere: z.array(z.object({ name: z.string(), file: z.string() })) });
 export const startAnswer = z.object({ ok: z.literal(true), run: z.string() });
 
 /** What a run waits for, in the order of opening. `schema`: the JSON schema of a form's answer. */

@@ -160,8 +160,9 @@ export const turnsOf = (key: string): Promise<Turns> => call(`/turns?key=${encod
 /** A workflow that the server's process has loaded; `schema` is the JSON schema of its input, null for none. */
 export interface Startable { readonly name: string; readonly file: string | null; readonly description: string | null;
   readonly schema: Json }
-export const workflowsHere = (): Promise<{ readonly canStart: boolean; readonly workflows: readonly Startable[] }> =>
-  call("/workflows");
+/** `elsewhere`: those of recent runs that this process has not loaded. */
+export const workflowsHere = (): Promise<{ readonly canStart: boolean; readonly workflows: readonly Startable[];
+  readonly elsewhere: readonly { readonly name: string; readonly file: string }[] }> => call("/workflows");
 /** What to start: `id` is an id of the reader's own, which no two runs of the workflow share. */
 export interface StartRequest { readonly workflow: string; readonly input?: Json; readonly name?: string;
   readonly id?: string; readonly tags?: readonly string[] }

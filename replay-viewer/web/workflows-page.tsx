@@ -35,33 +35,61 @@ export function WorkflowsPage(): JSX.Element {
   </main>;
 }
 
-function Body({ found: { canStart, workflows } }: { found: Found }): JSX.Element {
+function Body({ found: { canStart, workflows, elsewhere } }: { found: Found }): JSX.Element {
   const wanted = param("start"), chosen = workflows.find(({ name }) => name === wanted)
     ?? (wanted === "" && workflows.length === 1 ? workflows[0] : undefined);
-  if (workflows.length === 0) return <NoneHere />;
+  const away = elsewhere.find(({ name }) => name === wanted);
+  if (workflows.length + elsewhere.length === 0) return <div class="fill"><NoneHere /></div>;
   return <div class="master">
-    <nav class="master-list" aria-label="Workflows">{workflows.map(({ name, description }) =>
-      <a key={name} href={address("/workflows", { start: name })}
-        aria-current={name === chosen?.name ? "page" : undefined}><b class="cut">{name}</b>
-        {description !== null && <span class="faint cut">{description}</span>}</a>)}</nav>
+    <nav class="master-list" aria-label="Workflows">
+      {workflows.length > 0 && <section>{workflows.map(({ name, description }) => <Choice key={name} name={name}
+        says={description} chosen={name === chosen?.name} />)}</section>}
+      {elsewhere.length > 0 && <section><h2>Not loaded here</h2>{elsewhere.map(({ name, file }) => <Choice key={name}
+        name={name} says={file} chosen={name === wanted} />)}</section>}</nav>
     <section class="master-one" aria-label="Start a run">
       {chosen !== undefined
         ? <StartForm key={`${chosen.name} ${param("from")}`} workflow={chosen} canStart={canStart} />
+        : away !== undefined ? <Away name={away.name} file={away.file} />
         : wanted !== "" ? <Empty title={`${wanted} is not loaded here`}>
           <p>This server starts what its own process has imported. Choose another at the left, or serve the viewer from
             where that file is loaded:</p><pre>npx reprise dev your-file.ts</pre></Empty>
-          : <Empty title="Choose a workflow"><p>Its input becomes a form here, drawn from its schema.</p></Empty>}
+          : workflows.length === 0 ? <NoneHere />
+            : <Empty title="Choose a workflow"><p>Its input becomes a form here, drawn from its schema.</p></Empty>}
     </section>
   </div>;
 }
 
+function Choice({ name, says, chosen }: { name: string; says: string | null; chosen: boolean }): JSX.Element {
+  return <a href={address("/workflows", { start: name })} aria-current={chosen ? "page" : undefined}>
+    <b class="cut">{name}</b>{says !== null && <span class="faint cut">{says}</span>}</a>;
+}
+
+/** A workflow whose code another process has: nobody here could check an input. */
+function Away({ name, file }: { name: string; file: string }): JSX.Element {
+  return <div class="start">
+    <header><h2>{name}</h2><code class="faint cut">{file}</code><span class="grow" />
+      <a href={address("/runs", { workflow: name })}>its runs</a></header>
+    <p class="lead">This server has not loaded its code.</p>
+    <p>An input is checked by the schema of its workflow before a run is made. The schema is in the code, so that a run
+      begins where the code is:</p>
+    <pre>{`npx reprise run ${quoted(`${file}:${name}`)} -p @input.json`}</pre>
+    <p>Or let a process that has loaded it serve this page; then there is a form here:</p>
+    <pre>{`npx reprise dev ${quoted(file)}`}</pre>
+  </div>;
+}
+
+/** One word for a shell, whatever is in it. */
+function quoted(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 function NoneHere(): JSX.Element {
-  return <div class="fill"><Empty title="This server has no workflows">
+  return <Empty title="This server has no workflows">
     <p>It shows runs, and has none of your code. Runs are started from the page where the process that serves it has
       loaded the workflow:</p>
     <pre>{`npx reprise dev order.ts          # runs it, and again at every save
 npx reprise run order.ts --view   # once
-openEngine({ viewer: true })      // in your own program`}</pre></Empty></div>;
+openEngine({ viewer: true })      // in your own program`}</pre></Empty>;
 }
 
 interface Given { readonly texts: { readonly [name: string]: string }; readonly note: string }
