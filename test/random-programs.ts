@@ -1,19 +1,14 @@
 /** Suite C's language: programs of durable calls, the workflow that interprets them, how they are made at random. */
 import fc from "fast-check";
-import type { ClosePolicy } from "../engine/index.ts";
-import { attributes, condition, context, continueWith, saga, scope, shield, signal, sleep, stream, task, update,
+import type { WorkflowSpec } from "../engine/index.ts";
+import { attributes, condition, context, continueWith, expose, saga, scope, shield, signal, sleep, stream, task, update,
   waitFor, withTimeout, workflow, z } from "../sdk/index.ts";
+import { workflowSpec } from "../sdk/registry.ts";
+import type { Program, Release, State } from "./language/part.ts";
+import { parts, ran } from "./language/parts.ts";
+import { relayed, type Baton } from "./language/relay.ts";
+import { seen } from "./language/ways.ts";
 
-/** What a program may do. */
-export type Program =
-  | { k: "task"; v: number; fails: boolean; hops: number } | { k: "sleep"; ms: number } | { k: "chance" }
-  | { k: "seq" | "all" | "race" | "any" | "settled"; xs: Program[] } | { k: "try"; body: Program; rescue: Program }
-  | { k: "branch"; on: Program; even: Program; odd: Program } | { k: "limit"; ms: number; body: Program }
-  | { k: "child"; body: Program; onClose: ClosePolicy } | { k: "stopped"; body: Program; hops: number }
-  | { k: "send"; name: number; v: number } | { k: "read"; name: number; ms: number }
-  | { k: "condition"; of: number; ms: number } | { k: "undoable"; v: number } | { k: "show"; v: number }
-  | { k: "scope" | "shield" | "saga"; body: Program } | { k: "form"; name: number; ms: number }
-  | { k: "stuck"; v: number; ms: number };
 /** What a run is given: its program, how often it goes on as another, the run that its children send to. */
 export interface Given { readonly p: Program; readonly links: number; readonly root?: string }
 
@@ -33,14 +28,14 @@ const stuck = task("stuck", { retries: 99, retryDelay: "1h" },
 /** What is asked of a run while it goes; every odd one makes a task of it. */
 export const bump = update<z.ZodNumber, number>("bump", z.number());
 
-interface State { shared: number; readonly root: string }
 async function interpret(program: Program, state: State): Promise<number> {
+  ran.set(program.k, (ran.get(program.k) ?? 0) + 1);
   switch (program.k) {
     case "task": {
       const value = await work(program.v, state.shared, program.fails);
       for (let i = 0; i < program.hops; i++) await null;
       state.shared = (state.shared * 31 + value + Math.floor(Math.random() * 10) + Date.now() % 7) % 100_003;
-      return value;
+      return program.v;
     }
     case "sleep": await sleep(program.ms); state.shared += 1; return 1;
     case "chance": return Math.floor(Math.random() * 100);
@@ -83,18 +78,36 @@ async function interpret(program: Program, state: State): Promise<number> {
     case "stuck": return withTimeout(program.ms, () => stuck(program.v)).then((value: number) => value, () => -7);
     case "saga": try { return await saga(() => interpret(program.body, state)) } catch { return -5 }
     case "limit": try { return await withTimeout(program.ms, () => interpret(program.body, state)) } catch { return -1 }
+    default: return parts.run(program, state, interpret);
   }
 }
-export const random = workflow("random-program", async ({ p, links, root = context().run.id }: Given):
-  Promise<readonly [number, number]> => {
-  const state = { shared: 1, root };
+export const random = workflow("random-program",
+  async (_: Given): Promise<readonly [number, number]> => { throw new Error("no code") });
+async function randomly({ p, links, root = context().run.id }: Given, release: Release):
+  Promise<readonly [number, number]> {
+  const state: State = { shared: 1, bumped: 0, root, link: links, release, times: new Map() };
+  expose(seen, () => state.shared);
   bump.handle(async (n) => {
+    state.bumped += n;
     state.shared += n % 2 === 1 ? await work(n, 0, false) : n;
     return state.shared;
   }, { validate: (n) => { if (n < 0) throw new Error("never below zero") } });
   const result = await interpret(p, state);
   return links > 0 ? continueWith({ p, links: links - 1, root }) : [result, state.shared];
-});
+}
+
+/** What an engine with the code of this release finds under the name of a workflow. */
+export function codeOf(release: Release): (name: string) => WorkflowSpec | undefined {
+  // Each is started with what it takes.
+  const code: { readonly [name: string]: WorkflowSpec["fn"] } = {
+    "random-program": (given) => randomly(given as Given, release),
+    "random-relay": (given) => relayed(given as Baton, release, interpret),
+  };
+  return (name) => {
+    const spec = workflowSpec(name), fn = code[name];
+    return spec === undefined || fn === undefined ? spec : { ...spec, fn, codeVersion: release };
+  };
+}
 
 const leaf: fc.Arbitrary<Program> = fc.oneof(
   { weight: 6,
@@ -113,6 +126,7 @@ const leaf: fc.Arbitrary<Program> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ k: fc.constant("form" as const), name: fc.nat(1), ms: fc.nat(15) }) },
   { weight: 1, arbitrary: fc.record({ k: fc.constant("stuck" as const), v: fc.nat(20), ms: fc.nat(12) }) },
   { weight: 1, arbitrary: fc.record({ k: fc.constant("show" as const), v: fc.nat(20) }) },
+  { weight: 7, arbitrary: parts.leaves },
 );
 export const { program } = fc.letrec<{ program: Program }>((tie) => ({
   program: fc.oneof({ maxDepth: 4, depthSize: "small" }, leaf,
@@ -126,5 +140,6 @@ export const { program } = fc.letrec<{ program: Program }>((tie) => ({
     fc.record({ k: fc.constant("child" as const), body: tie("program"),
       onClose: fc.constantFrom("cancel" as const, "abandon" as const, "wait" as const) }),
     fc.record({ k: fc.constant("stopped" as const), body: tie("program"), hops: fc.nat(2) }),
-    fc.record({ k: fc.constantFrom("scope" as const, "shield" as const, "saga" as const), body: tie("program") })),
+    fc.record({ k: fc.constantFrom("scope" as const, "shield" as const, "saga" as const), body: tie("program") }),
+    parts.nests(tie("program"))),
 }));

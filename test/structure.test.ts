@@ -224,6 +224,26 @@ describe("patches", () => {
     expect([await before.result(), await ended(after)]).toEqual(["old", "new"]);
     expect(types(await history(after))).toContain("PatchDecided");
   });
+  test("a fork, or a look at the past, that ends in the very turn that passed the place keeps the old way, too",
+    async () => {
+    let fresh = false;
+    const go = signal("patch-fork-go"), way = query<string>("way");
+    const flow = workflow("patch-fork", async () => {
+      const taken = fresh && patched("sooner") ? "new" : "old";
+      expose(way, () => taken);
+      await echo(taken);
+      await go.wait();
+      return taken;
+    });
+    const before = await engine.start(flow);
+    await until(before, "WaitOpened");
+    fresh = true;
+    const at = (await history(before)).find(({ type }) => type === "TaskScheduled")?.seq ?? 0;
+    expect(await before.query(way, { at })).toBe("old");
+    const fork = await before.fork({ at });
+    for (const run of [before, fork]) await run.signal(go);
+    expect([await before.result(), await fork.result()]).toEqual(["old", "old"]);
+  });
   test("deprecatePatch matches runs that took the new way, and records nothing itself", async () => {
     let old = true;
     const flow =

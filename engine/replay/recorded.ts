@@ -56,8 +56,12 @@ export class Recorded {
   /** Has the code passed everything that is recorded? */
   get done(): boolean { return this.#turn > this.#frontier }
 
-  /** Had the code that made this history passed the turn of delivery `seq`? */
-  passed(seq: number): boolean { return seq < this.#frontier || (seq === this.#frontier && !this.#partial) }
+  /** Had the code that made this history passed the place where the code is now, in the turn of delivery `seq`? In a
+   *  turn that may be cut, it had if anything that it decided there is still to come. */
+  passed(seq: number): boolean {
+    return seq < this.#frontier
+      || (seq === this.#frontier && (!this.#partial || (this.#byTurn?.get(seq)?.size ?? 0) > 0));
+  }
   /** The recorded decision of this key, whatever its turn. */
   get(key: string): Decision | undefined { return this.#places?.get(key) }
 
