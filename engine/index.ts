@@ -19,6 +19,8 @@ export { isDecision, isDelivery, isTerminal, type ClosePolicy, type ErrorRecord,
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";
+export { Identity } from "./core/policy.ts";
+export { callInPool } from "./replay/pooled.ts";
 export type { CachePart, CachePolicy, LimitSpec, RunInfo, TaskPolicy, TaskSpec, TransactionSpec, WorkflowSpec }
   from "./core/policy.ts";
 export type { Job, JobEnd, Place, Runner } from "./core/runner.ts";

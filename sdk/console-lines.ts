@@ -50,7 +50,9 @@ function message(run: RunInfo, event: Event): readonly [Level, string] | undefin
     case "UpdateReceived": return ["info", `Received update '${event.name}'`];
     case "UpdateCompleted": return event.error === undefined ? ["debug", "Replied to an update"]
       : ["warn", `An update failed: ${event.error.message}`];
-    case "ChildStarted": return ["debug", `Started child run ${event.childId} of workflow '${event.workflow}'`];
+    case "ChildStarted": return event.task !== undefined
+      ? ["info", `Task ${named(event.key)} goes to pool '${event.pool}' as run ${event.childId}`]
+      : ["debug", `Started child run ${event.childId} of workflow '${event.workflow}'`];
     case "ChildFailed": return ["warn", `Child run ${named(event.key)} failed: ${event.error.message}`];
     case "ResultInjected": return ["warn", `Call ${event.key} was ${event.value === undefined ? "skipped"
       : "given a value"}${by(event.who)}: ${event.reason}`];

@@ -19,6 +19,8 @@ interface Definition { readonly spec: WorkflowSpec; readonly file: string | unde
 const workflows = new Map<string, Definition>();
 type TaskFunction = (...args: readonly unknown[]) => unknown;
 const tasks = new Map<string, TaskFunction>();
+/** Files that define a workflow of a user's. */
+const workflowFiles = new Set<string | undefined>();
 let loading = false;
 const definitions = new AsyncLocalStorage<true>();
 
@@ -33,7 +35,9 @@ export function defineWorkflow(spec: WorkflowSpec, file: string | undefined, isP
       "Give one of them another name; the name is how a run finds its code after a restart.");
   }
   workflows.set(spec.name, { spec, file, public: isPublic, offer });
+  if (isPublic) workflowFiles.add(file);
 }
+export function definesWorkflow(file: string | undefined): boolean { return workflowFiles.has(file) }
 
 /** Keeps a task; a second definition in the same file replaces the first. */
 export function defineTask(name: string, file: string | undefined, fn: TaskFunction): void {

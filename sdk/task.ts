@@ -1,12 +1,13 @@
 /** `task()`: a unit of real-world work. Inside a workflow its result is recorded once and never computed again. */
 import {
   callSite, Cancelled, currentFrame, renderTemplate, RepriseError, TaskError, toMs, type Duration, type RetryDelay,
-  type TaskPolicy, type TaskSpec, type TransactionSpec,
+  type TaskPolicy, type TaskSpec, type TransactionSpec, type WorkflowFrame,
 } from "../engine/index.ts";
 import { cachePolicy, type CacheOptions } from "./cache.ts";
 import { notInRun } from "./frame.ts";
 import { limitsOf, type Limit } from "./limit.ts";
 import { mockOf } from "./mocks.ts";
+import { callPooled, pooledBy, takeCalls, type Pooled } from "./pooled.ts";
 import { rememberUndo } from "./scope.ts";
 import { captureTaskConsole } from "./console-capture.ts";
 import { checkName, defineTask, defineWorkflow, workflowSpec } from "./registry.ts";
@@ -41,6 +42,8 @@ export interface TaskOptions<A extends readonly unknown[], R> {
   cache?: Duration | CacheOptions<A>;
   /** Where attempts are made: in this thread, in worker threads, or in processes; default "inline". */
   runner?: "inline" | "thread" | "process";
+  /** Who makes the calls: workers of this pool, in other processes; default the worker that runs the workflow. */
+  pool?: string;
   tags?: readonly string[];
   description?: string;
   version?: string;
@@ -93,7 +96,7 @@ export type Task<F extends AsyncFn> = F & TaskForms<Parameters<F>, Awaited<Retur
 export type AnyOptions = TaskOptions<readonly unknown[], unknown> & { key?: string };
 type AnyFn = (...args: readonly unknown[]) => unknown;
 
-/** Makes `fn` durable. @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION, NOT_YET */
+/** Makes `fn` durable. @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION */
 export function task<F extends AsyncFn>(name: string, fn: F): Task<F>;
 export function task<A extends unknown[], R>(name: string, fn: (...args: A) => R): Task<(...args: A) =>
   Promise<Awaited<R>>>;
@@ -107,21 +110,21 @@ export function task(name: string, ...rest: readonly unknown[]): unknown {
       "Write task(name, options?, async (...) => ...).");
   }
   const file = fileOf(callSite(task));
-  defineTask(name, file, fn as AnyFn); // as below
   // The overloads say what callers may pass; inside, every task is an untyped function of its arguments.
-  return makeTask(name, (options ?? {}) as AnyOptions, fn as AnyFn, file);
+  const run = fn as AnyFn, given = (options ?? {}) as AnyOptions; // as was just said
+  defineTask(name, file, run);
+  const made = makeTask(name, given, run, file);
+  takeCalls(name, file, (changed) => specOf(name, { ...given, ...changed }, run, file));
+  return made;
 }
 
 const KNOWN = new Set(["retries", "retryDelay", "retryIf", "timeout", "deadline", "tags", "description", "version",
   "runName", "onCompleted", "onFailed", "captureConsole", "undo", "limits", "cache", "runner", "heartbeat",
-  "queueTimeout", "key"]);
-const LATER = new Set(["pool"]);
+  "queueTimeout", "key", "pool"]);
 
-/** Options as the engine wants them. @throws INVALID_OPTION, NOT_YET */
+/** Options as the engine wants them. @throws INVALID_OPTION */
 function policyOf(name: string, options: AnyOptions, file: string | undefined): TaskPolicy {
   for (const option of Object.keys(options)) {
-    if (LATER.has(option)) throw new RepriseError("NOT_YET", `task '${name}': the option '${option}' is not built yet`,
-      "Leave it out; the CHANGELOG says when it comes.");
     if (!KNOWN.has(option)) throw new RepriseError("INVALID_OPTION", `task '${name}' has no option '${option}'`,
       `Options: ${[...KNOWN].join(", ")}.`);
   }
@@ -155,31 +158,45 @@ function labelOf(runName: NonNullable<AnyOptions["runName"]>): NonNullable<TaskS
     : (args) => runName(...args);
 }
 
-/** `inside`: the function is given a transaction before its arguments. */
-export function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined,
-  inside?: TransactionSpec): (...args: readonly unknown[]) => Promise<unknown> {
+function specOf(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined): TaskSpec {
   const { runner = "inline" } = options;
-  if (inside !== undefined && (options.cache !== undefined || runner !== "inline")) throw new RepriseError(
-    "INVALID_OPTION", `transaction '${name}' has a cache or a runner`,
-    "Leave them out: its writes must be made here, and each time.");
-  const spec: TaskSpec = { name, fn, policy: policyOf(name, options, file),
+  return { name, fn, policy: policyOf(name, options, file),
     ...(options.tags?.length && { tags: options.tags }), ...(options.version && { version: options.version }),
-    ...(options.runName && { label: labelOf(options.runName) }), ...(inside && { transaction: inside }),
+    ...(options.runName && { label: labelOf(options.runName) }),
     ...(runner !== "inline" && { runner: runnerFor(runner, name, file) }) };
-  const call = (...args: readonly unknown[]): Promise<unknown> =>
-    begin(spec, options, mapped(fn, args), file, call).promise;
+}
+
+/** A task as it is called: `pooled` where its calls are made elsewhere. */
+interface Made {
+  readonly spec: TaskSpec; readonly options: AnyOptions; readonly file: string | undefined;
+  readonly pooled: Pooled | undefined;
+}
+
+/** `inside`: the function is given a transaction before its arguments. `changed`: options that are not those of the
+ *  definition. */
+export function makeTask(name: string, options: AnyOptions, fn: AnyFn, file: string | undefined,
+  inside?: TransactionSpec, changed: AnyOptions = {}): (...args: readonly unknown[]) => Promise<unknown> {
+  const { runner = "inline", cache, pool } = options;
+  if (inside !== undefined && (cache !== undefined || pool !== undefined || runner !== "inline")) {
+    throw new RepriseError("INVALID_OPTION", `transaction '${name}' has a cache, a runner or a pool`,
+      "Leave them out: its writes must be made here, and each time.");
+  }
+  const spec: TaskSpec = { ...specOf(name, options, fn, file), ...(inside && { transaction: inside }) };
+  const task: Made = { spec, options, file,
+    pooled: pool === undefined ? undefined : pooledBy(name, pool, changed, file) };
+  const call = (...args: readonly unknown[]): Promise<unknown> => begin(task, mapped(fn, args), call).promise;
   const settle = (...args: readonly unknown[]): Promise<Settled<unknown>> =>
-    settled(begin(spec, options, mapped(fn, args), file, settle));
+    settled(begin(task, mapped(fn, args), settle));
   return Object.assign(call, {
     taskName: name, fn, settle,
-    submit: (...args: readonly unknown[]) => submit(spec, options, args, file),
+    submit: (...args: readonly unknown[]) => submit(task, args),
     map: (items: Iterable<unknown>, how: MapAny = {}) => mapAll(items, how, (item, index) => {
       const key = how.key?.(item, index);
-      const keyed = key === undefined ? options : { ...options, key };
-      const made = begin(spec, keyed, [item, ...(how.args ?? [])], file, call);
+      const keyed = key === undefined ? task : { ...task, options: { ...options, key } };
+      const made = begin(keyed, [item, ...(how.args ?? [])], call);
       return how.settle ? settled(made) : made.promise;
     }),
-    with: (more: AnyOptions) => makeTask(name, { ...options, ...more }, fn, file, inside),
+    with: (more: AnyOptions) => makeTask(name, { ...options, ...more }, fn, file, inside, { ...changed, ...more }),
   });
 }
 interface MapAny {
@@ -197,20 +214,24 @@ function mapped(fn: AnyFn, args: readonly unknown[]): readonly unknown[] {
 /** A call that has begun. `cached`, when it has ended: was its result an earlier call's? */
 interface Begun { readonly key: string; readonly promise: Promise<unknown>; cached(): boolean }
 
-function begin(spec: TaskSpec, options: AnyOptions, args: readonly unknown[], file: string | undefined,
-  skip: (...args: never[]) => unknown): Begun {
-  const frame = currentFrame();
+function begin(task: Made, args: readonly unknown[], skip: (...args: never[]) => unknown): Begun {
+  const frame = currentFrame(), { spec, options } = task;
   if (frame?.in === "workflow") {
     const { execution, scope } = frame;
     try {
-      const { key, promise } = execution.callTask(scope, spec, args, options.key, skip);
+      const { key, promise } = durably(frame, task, args, skip);
       // Its undo is known to the nearest saga.
       if (options.undo !== undefined) rememberUndo(scope, spec, options.undo, args, promise);
       return { key, promise, cached: () => execution.wasCached(key) };
     } catch (error) { return outside(spec, Promise.reject(error)) }
   }
-  return outside(spec, frame === undefined ? runAtTopLevel(taskWorkflow(spec, file), args)
+  return outside(spec, frame === undefined ? runAtTopLevel(taskWorkflow(task), args)
     : callInside(spec, options, args));
+}
+function durably(frame: WorkflowFrame, { spec, options, pooled }: Made, args: readonly unknown[],
+  skip: (...args: never[]) => unknown): { readonly key: string; readonly promise: Promise<unknown> } {
+  return pooled === undefined ? frame.execution.callTask(frame.scope, spec, args, options.key, skip)
+    : callPooled(frame, spec, pooled, args, options.key, skip);
 }
 function outside(spec: TaskSpec, promise: Promise<unknown>): Begun {
   return { key: `task:${spec.name}`, promise, cached: () => false };
@@ -221,8 +242,8 @@ async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly un
   if (spec.transaction !== undefined) throw new RepriseError("TASK_IN_TASK",
     `transaction '${spec.name}' is called inside another task, where it could not commit with a result of its own`,
     "Call it from the workflow.");
-  const lost = (["retries", "timeout", "deadline", "undo", "limits", "cache", "runner", "heartbeat",
-    "queueTimeout"] as const)
+  const lost = (["retries", "timeout", "deadline", "undo", "limits", "cache", "runner", "pool",
+    "heartbeat", "queueTimeout"] as const)
     .filter((option) => options[option] !== undefined && options[option] !== "inline");
   if (lost.length > 0) throw new RepriseError("TASK_IN_TASK",
     `task '${spec.name}' is called inside another task, where its ${lost.join(" and ")} would not apply`,
@@ -231,8 +252,8 @@ async function callInside(spec: TaskSpec, options: AnyOptions, args: readonly un
 }
 
 /** A task called outside any run is a run of one task. */
-function taskWorkflow(spec: TaskSpec, file: string | undefined): string {
-  const name = `task:${spec.name}`;
+function taskWorkflow(task: Made): string {
+  const { spec, file, pooled } = task, name = `task:${spec.name}${pooled === undefined ? "" : `@${pooled.pool}`}`;
   if (workflowSpec(name)?.file !== file || workflowSpec(name) === undefined) {
     defineWorkflow({
       name, dangling: "cancel", codeVersion: "", ...(file !== undefined && { file }),
@@ -240,7 +261,7 @@ function taskWorkflow(spec: TaskSpec, file: string | undefined): string {
         const frame = currentFrame();
         if (frame?.in !== "workflow") throw new Error("corrupt frame: a run without one");
         // A run of one task is started with the array of the task's arguments.
-        return frame.execution.callTask(frame.scope, spec, args as readonly unknown[], undefined, begin).promise;
+        return durably(frame, { ...task, options: {} }, args as readonly unknown[], begin).promise;
       },
     }, file, false);
   }
@@ -258,10 +279,9 @@ async function settled(begun: Begun): Promise<Settled<unknown>> {
   }
 }
 
-function submit(spec: TaskSpec, options: AnyOptions, args: readonly unknown[],
-  file: string | undefined): TaskFuture<unknown> {
+function submit(task: Made, args: readonly unknown[]): TaskFuture<unknown> {
   const frame = currentFrame();
-  const made = begin(spec, options, args, file, submit);
+  const made = begin(task, args, submit);
   let state: TaskState = "running";
   const promise = made.promise.then(
     (value) => { state = made.cached() ? "cached" : "completed"; return value },

@@ -6,6 +6,7 @@ import {
 } from "../engine/index.ts";
 import { takeDefault } from "./default-engine.ts";
 import { mockOf } from "./mocks.ts";
+import { namedPools } from "./pooled.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 import { realLifeClock, type LifeClock, type VirtualTime } from "./virtual-time.ts";
 import { withTasks } from "./watched.ts";
@@ -154,7 +155,7 @@ export class TestWorld {
     });
     const life = openRunEngine({
       database: "", store, workflow: (name) => this.#watchedByName(name), workflows: workflowNames, observer: SILENT,
-      claims: "all", idleMs: Infinity, clock,
+      claims: "all", pools: namedPools(), idleMs: Infinity, clock,
     }).then((engine) => ({ engine, clock, crashed }));
     return life;
   }

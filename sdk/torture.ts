@@ -8,6 +8,7 @@ import {
 } from "../engine/index.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
 import { alike, completed, otherwise, STUCK, type Outcome } from "./outcome.ts";
+import { namedPools } from "./pooled.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
 import { withTasks } from "./watched.ts";
 import { definitionOf, prepared, workflowByName } from "./workflow.ts";
@@ -175,7 +176,7 @@ async function openLife(store: Store, life: Life): Promise<RunEngine> {
     return spec && watched(spec, life);
   };
   const engine = await openRunEngine({ database: "", store, workflow, workflows: workflowNames, observer: SILENT,
-    claims: "all" });
+    pools: namedPools(), claims: "all" });
   const start = engine.start.bind(engine); // of runs that tasks start, too
   engine.start = (request) => start({ ...request, workflow: watched(request.workflow, life) });
   await makeDefault(engine);

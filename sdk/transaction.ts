@@ -26,7 +26,7 @@ const databases = new Map<string, OpenTransaction>();
 /**
  * A task with a transaction of its own. What `fn` writes through `sql`, and what it returns, are committed as one,
  * wherever a worker is killed; what it throws rolls its writes back, and counts as a failed attempt.
- * @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION, NOT_YET; when called TRANSACTION_UNSUPPORTED
+ * @throws INVALID_NAME, INVALID_OPTION, INVALID_DURATION; when called TRANSACTION_UNSUPPORTED
  */
 export function transaction<A extends unknown[], R>(name: string,
   fn: (sql: Sql, ...args: A) => Promise<R>): Task<(...args: A) => Promise<R>>;
@@ -42,7 +42,7 @@ export function transaction(name: string, ...rest: readonly unknown[]): unknown 
   const file = fileOf(callSite(transaction));
   // The overloads say what callers may pass; inside, every transaction is an untyped function of its arguments.
   const { database, isolation, ...others } = (options ?? {}) as AnyOptions & TransactionOptions<unknown[], unknown>;
-  for (const option of ["runner", "cache"]) {
+  for (const option of ["runner", "cache", "pool"]) {
     if (option in others) throw new RepriseError("INVALID_OPTION", `transaction '${name}' has no option '${option}'`,
       "Leave it out: a transaction is made where its worker is, and its result belongs to one run.");
   }

@@ -51,7 +51,8 @@ function pictureOf(events: readonly Event[]): Picture {
     const cause = "by" in event ? causes.get(event.by) ?? input : input;
     switch (event.type) {
       case "TaskScheduled": nodeOf.set(event.key, add(cause, "task", event.name)); break;
-      case "ChildStarted": nodeOf.set(event.key, add(cause, "child", event.workflow)); break;
+      case "ChildStarted": nodeOf.set(event.key, event.task === undefined ? add(cause, "child", event.workflow)
+        : add(cause, "task", event.task.name)); break;
       case "TimerStarted": if (event.purpose !== "timeout") nodeOf.set(event.key, add(cause, "timer", "sleep")); break;
       case "WaitOpened": nodeOf.set(event.key, add(cause, "wait", event.name));
         if (event.kind === "signal" && event.taken === undefined) open.push(event);

@@ -3,13 +3,14 @@ import { encodeRecorded, openRunEngine, RepriseError, RunError, TERMINAL_STATES,
   type RunRow, type Store } from "../engine/index.ts";
 import { loadHistory } from "../engine/runtime/load.ts";
 import type { Mail } from "../engine/store/port.ts";
+import { namedPools } from "../sdk/pooled.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 import type { Outside } from "./corpus/conversations.ts";
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
 export function engineOn(store: Store): Promise<RunEngine> {
   return openRunEngine({ database: "", store, workflow: workflowSpec, workflows: workflowNames, observer: silent,
-    claims: "all" });
+    claims: "all", pools: namedPools() });
 }
 
 /** The store stays open when an engine on it closes. */

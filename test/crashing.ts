@@ -1,11 +1,12 @@
 /** Suite A's hands: run a workflow, let its process die at one call to the store, go on with a fresh engine. */
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
-import { rehearse, type RunEngine, type Store } from "../engine/index.ts";
+import { rehearse, type Event, type RunEngine, type Store } from "../engine/index.ts";
 import { withFaults, type Fault } from "../engine/store/faults.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { allEnded, engineOn, familyOf, keptOpen, outcome, outsideOf } from "./conversing.ts";
 import { ledger, type Conversation } from "./corpus/conversations.ts";
+import "./corpus/pools.ts";
 import "./corpus/tries.ts";
 import { checkFamily, ownOf } from "./family.ts";
 
@@ -56,8 +57,8 @@ export async function crashed(talk: Conversation, base: Store, at: number, fault
   for (const [call, times] of recorded) expect(executions().get(call), `${what}: ${call} was recorded`).toBe(times);
   if (!faulty.dead) {
     for (const [call, times] of executions()) {
-      const [run = "", key = ""] = call.split("\t"), events = ownOf(family.get(run)?.events ?? []);
-      const attempts = events.filter((event) => event.type === "AttemptStarted" && event.key === key).length;
+      const attempts = [...family].flatMap(([run, { events }]) => ownOf(events).filter((event) =>
+        event.type === "AttemptStarted" && callIn(events, run, event.key) === call)).length;
       expect(times, `${what}: executions of ${call}`).toBe(attempts);
     }
   }
@@ -86,8 +87,13 @@ async function resultsIn(store: Store): Promise<ReadonlyMap<string, number>> {
   const all = executions(), found = new Map<string, number>();
   for (const [runId, { events }] of await familyOf(store)) for (const event of events) {
     if (event.type !== "TaskCompleted" && event.type !== "TaskFailed") continue;
-    const times = all.get(`${runId}\t${event.key}`);
-    if (times !== undefined) found.set(`${runId}\t${event.key}`, times);
+    const call = callIn(events, runId, event.key), times = all.get(call);
+    if (times !== undefined) found.set(call, times);
   }
   return found;
+}
+/** A call as its task is told of it: where that is made for another run, it is that run's. */
+function callIn([started]: readonly Event[], runId: string, key: string): string {
+  const caller = started?.type === "RunStarted" && started.task !== undefined ? started.parent : undefined;
+  return caller === undefined ? `${runId}\t${key}` : `${caller.id}\t${caller.key}`;
 }

@@ -129,6 +129,22 @@ describe("what an example leaves behind", () => {
   });
 });
 
+test("the film is rendered by the workers of its pool, through the server that holds the database", async () => {
+  const place = project("film", { "frames.ts": readFileSync(example("pool/frames.ts"), "utf8") });
+  const server = start(place, [cli, "server", "start", "--port", "0"]);
+  await server.until(/Ctrl-C stops it/);
+  const workers = [1, 2].map(() => start(place, [cli, "run", "frames.ts"], { POOL: "gpu" }));
+  for (const worker of workers) await worker.until(/works for gpu/);
+  const main = start(place, [cli, "run", "frames.ts"], { REPRISE_LOG_LEVEL: "critical" });
+  await main.until(/^12 frames, checksum 16992$/m);
+  expect(await main.ended, main.said()).toBe(0);
+  const [run = ""] = reprise(place, "runs", "ls", "--workflow", "film", "--quiet").stdout.split("\n");
+  await expect.poll(() => reprise(place, "runs", "logs", run).stdout.match(/frame \d+, attempt 1, process/g))
+    .toHaveLength(12);
+  const { stdout } = reprise(place, "runs", "logs", run), pids = workers.map(({ child }) => String(child.pid));
+  for (const [, pid = ""] of stdout.matchAll(/process (\d+)/g)) expect(pids).toContain(pid);
+});
+
 test("a run of release 1 keeps its email under release 2; a new one takes the letter", async () => {
   const code = readFileSync(example("patch/welcome.ts"), "utf8");
   const before = code.replace('patched("letter") ? await letter(name) : await email(name)', "await email(name)");

@@ -11,6 +11,7 @@ import { workflowSpec } from "../sdk/registry.ts";
 import { checkHistory } from "./checker.ts";
 import { conversations } from "./corpus/conversations.ts";
 import "./corpus/tasks.ts";
+import "./corpus/pools.ts";
 import "./corpus/tries.ts";
 import { specimens } from "./corpus/workflows.ts";
 import { unreadSignals } from "./family.ts";

@@ -9,6 +9,7 @@ import { workflowSpec } from "../sdk/registry.ts";
 import { allEnded, engineOn, familyOf, outcome, outsideOf } from "./conversing.ts";
 import { conversations } from "./corpus/conversations.ts";
 import "./corpus/tasks.ts";
+import "./corpus/pools.ts";
 import "./corpus/tries.ts";
 import { specimens } from "./corpus/workflows.ts";
 

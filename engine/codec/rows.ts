@@ -104,7 +104,8 @@ const SHOWN = "kind:text name:text value?:payload";
 const SHAPES: { readonly [T in EventType]: string } = {
   RunStarted: "workflow:text name:text input?:payload seed:text tags?:texts signals?:texts version?:text "
     + "codeVersion?:text file?:text "
-    + "engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object",
+    + "engineFlags:number pool?:text priority?:number deadlineAt?:number retry?:count parent?:object chain?:object "
+    + "task?:object",
   TaskCompleted: "key:text attempt:count result?:payload cached?:source",
   TaskFailed: "key:text attempts:count error:error",
   TaskCancelled: "key:text reason?:text",
@@ -113,7 +114,7 @@ const SHAPES: { readonly [T in EventType]: string } = {
   SignalReceived: `${MAIL} name:text value?:payload`,
   WaitAnswered: `${MAIL} key:text value?:payload who?:text`,
   UpdateReceived: `${MAIL} id:text name:text value?:payload`,
-  ChildCompleted: `${MAIL} key:text result?:payload`,
+  ChildCompleted: `${MAIL} key:text result?:payload cached?:flag`,
   ChildFailed: `${MAIL} key:text error:error`,
   ChildCancelled: `${MAIL} key:text reason?:text`,
   ResultInjected: `${MAIL} key:text value?:payload who:text reason:text`,
@@ -127,14 +128,14 @@ const SHAPES: { readonly [T in EventType]: string } = {
     + "token?:text",
   WaitClosed: `${DECIDED} met?:flag reason?:text`,
   ChildStarted: `${DECIDED} childId:text workflow:text inputHash:text input?:payload onClose:text `
-    + "name?:text pool?:text priority?:number tags?:texts",
+    + "name?:text pool?:text priority?:number tags?:texts task?:object",
   ChildCancelRequested: `${DECIDED} childId:text reason?:text`,
   SignalSent: `${DECIDED} to:text name:text value?:payload`,
   UpdateCompleted: `${DECIDED} id:text result?:payload error?:error`,
   PatchDecided: DECIDED,
   Published: `${DECIDED} ${SHOWN}`,
   RunContinued: `${DECIDED} nextId:text input?:payload`,
-  RunCompleted: `${DECIDED} result?:payload`,
+  RunCompleted: `${DECIDED} result?:payload cached?:flag`,
   RunFailed: `${DECIDED} error:error retriedAs?:text`,
   RunCancelled: `${DECIDED} reason?:text`,
   RunClaimed: "epoch:count worker:text codeVersion?:text",

@@ -86,6 +86,15 @@ export interface RunStarted extends Base {
   readonly parent?: RunParent;
   /** Which link of a chain of `continueWith` this is; `first` is the run that began it. */
   readonly chain?: { readonly first: string; readonly link: number };
+  /** The run is one call of a task, made in a pool for `caller`, the run of `parent`. */
+  readonly task?: PooledCall & { readonly caller: CallerIdentity };
+}
+/** A call of a task that is made by whoever works for a pool. `options`: those given at the call, by name. */
+export interface PooledCall { readonly name: string; readonly options?: Payload }
+/** Who made such a call: what the task is told of its run. `startedAt`: milliseconds since 1970. */
+export interface CallerIdentity {
+  readonly name: string; readonly workflow: string; readonly startedAt: number; readonly tags?: readonly string[];
+  readonly parentId?: string;
 }
 /** Who started a child run: the run, its call, and the top of the tree. */
 export interface RunParent { readonly id: string; readonly key: string; readonly root: string }
@@ -122,6 +131,8 @@ export interface UpdateReceived extends Base, FromMail {
 /** A child run returned. */
 export interface ChildCompleted extends Base, FromMail {
   readonly type: "ChildCompleted"; readonly key: string; readonly result?: Payload;
+  /** Of a task's call in a pool: its result came from the cache. */
+  readonly cached?: boolean;
 }
 /** A child run failed. */
 export interface ChildFailed extends Base, FromMail {
@@ -185,6 +196,8 @@ export interface ChildStarted extends Base, Decided {
   readonly type: "ChildStarted"; readonly childId: string; readonly workflow: string; readonly inputHash: string;
   readonly input?: Payload; readonly onClose: ClosePolicy; readonly name?: string; readonly pool?: string;
   readonly priority?: number; readonly tags?: readonly string[];
+  /** The child is one call of this task, made in `pool`; its end is the task's. */
+  readonly task?: PooledCall;
 }
 /** What becomes of an open child when its parent ends. */
 export type ClosePolicy = "cancel" | "abandon" | "wait";
@@ -208,8 +221,10 @@ export interface Published extends Base, Decided, Shown { readonly type: "Publis
 export interface RunContinued extends Base, Decided {
   readonly type: "RunContinued"; readonly nextId: string; readonly input?: Payload;
 }
-/** The workflow returned. The last event. */
-export interface RunCompleted extends Base, Decided { readonly type: "RunCompleted"; readonly result?: Payload }
+/** The workflow returned. The last event. `cached`: of a task's call in a pool, as in ChildCompleted. */
+export interface RunCompleted extends Base, Decided {
+  readonly type: "RunCompleted"; readonly result?: Payload; readonly cached?: boolean;
+}
 /** The workflow threw. The last event. `retriedAs`: the run that tries again from the call that failed. */
 export interface RunFailed extends Base, Decided {
   readonly type: "RunFailed"; readonly error: ErrorRecord; readonly retriedAs?: string;

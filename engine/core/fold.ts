@@ -337,7 +337,7 @@ function waitOf(event: Extract<Event, { readonly type: "WaitOpened" }>, taken: S
       : { state: "met", endedAt: at, value: taken.value }) };
 }
 function childOf(event: Extract<Event, { readonly type: "ChildStarted" }>): ChildView {
-  const { key, childId, workflow, input, onClose, at, by, site } = event;
+  const { key, childId, workflow, input, onClose, at, by, site, task, pool } = event;
   return { key, childId, workflow, input, onClose, startedAt: at, endedAt: undefined, state: "running",
-    result: undefined, error: undefined, by, site };
+    result: undefined, error: undefined, by, site, task: task?.name, pool };
 }

@@ -1,5 +1,5 @@
 /** What a task and a run are, as the rooms hand them to one another: plain interfaces, no behaviour. */
-import type { RunStarted } from "./events.ts";
+import type { CallerIdentity, Payload, RunStarted } from "./events.ts";
 import type { RetryDelay } from "./retry.ts";
 import type { Runner } from "./runner.ts";
 import type { Isolation, OpenTransaction } from "./transaction.ts";
@@ -93,6 +93,8 @@ export interface WorkflowSpec {
   readonly signals?: readonly string[];
   /** Its author's. */
   readonly version?: string;
+  /** Its runs are calls of a task that were made in a pool, one each. */
+  readonly callsTask?: boolean;
   /** Hash of the sources that define it; empty when unknown. */
   readonly codeVersion: string;
   /** Defining file relative to the package root, with forward slashes. */
@@ -120,13 +122,40 @@ export class Identity implements RunInfo {
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
   readonly #startedAt: number;
-  constructor(id: string, started: Pick<RunStarted, "name" | "workflow" | "at" | "tags" | "parent">) {
+  readonly #started: IdentityFacts | undefined;
+  constructor(id: string, started: IdentityFacts) {
     this.id = id;
     this.name = started.name;
     this.workflow = started.workflow;
     this.tags = started.tags ?? NO_TAGS;
     this.parentId = started.parent?.id;
     this.#startedAt = started.at;
+    if (started.task !== undefined) this.#started = started;
   }
   get startedAt(): Date { return new Date(this.#startedAt) }
+
+  /** The call of a task that this run makes for another, if it was started for that. */
+  static callOf(run: RunInfo): CallForAnother | undefined {
+    const started = #started in run ? run.#started : undefined;
+    if (started?.task === undefined) return undefined;
+    const { task: { caller, options }, parent, at } = started;
+    return { options, ...(parent && { caller: { key: parent.key, calledAt: at,
+      run: { id: parent.id, name: caller.name, workflow: caller.workflow, startedAt: new Date(caller.startedAt),
+        tags: caller.tags ?? NO_TAGS, parentId: caller.parentId } } }) };
+  }
+}
+type IdentityFacts = Pick<RunStarted, "name" | "workflow" | "at" | "tags" | "parent" | "task">;
+
+/** What a run that makes one call of a task knows of it. */
+export interface CallForAnother {
+  /** Options that were given at the call, by name. */
+  readonly options: Payload | undefined;
+  /** The run that called, its call, and when, in milliseconds since 1970: the task's limits count from there. Nobody,
+   *  where this run was started anew by itself. */
+  readonly caller?: { readonly run: RunInfo; readonly key: string; readonly calledAt: number };
+}
+/** Of this run, what one that is made for it should know. */
+export function callerIdentity({ name, workflow, startedAt, tags, parentId }: RunInfo): CallerIdentity {
+  return { name, workflow, startedAt: startedAt.getTime(), ...(tags.length > 0 && { tags }),
+    ...(parentId !== undefined && { parentId }) };
 }

@@ -42,6 +42,8 @@ export interface ChildView {
   readonly onClose: ClosePolicy; readonly startedAt: number; endedAt: number | undefined;
   state: "running" | "completed" | "failed" | "cancelled";
   result: Payload | undefined; error: ErrorRecord | undefined; readonly by: number; readonly site: string | undefined;
+  /** The task of which it is one call, and the pool that it waits in, where it is not the default one. */
+  readonly task: string | undefined; readonly pool: string | undefined;
 }
 /** A signal that came; `unread` until a wait took it. */
 export interface SignalView { readonly seq: number; readonly name: string; readonly value: Payload | undefined;

@@ -39,6 +39,8 @@ export interface OpenChild extends OpenCall {
   readonly kind: "child";
   readonly childId: string;
   readonly onClose: ClosePolicy;
+  /** The task of which it is one call: its end is the task's. */
+  readonly task?: string;
 }
 export type Open = OpenTask | OpenTimer | OpenWait | OpenChild;
 /** A call before it has its scope and its promise. */

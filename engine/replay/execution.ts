@@ -281,9 +281,10 @@ export class Execution implements Caller {
         if (event.key === DEADLINE) this.#stop(tooLate(this.run, event.at, this.#workflow.deadlineMs));
         else this.take(event.key)?.resolve(value);
         return;
-      case "TaskCompleted": if (event.cached !== undefined) (this.#cached ??= new Set()).add(event.key);
+      case "TaskCompleted": case "ChildCompleted":
+        if (event.cached !== undefined) (this.#cached ??= new Set()).add(event.key);
         this.take(event.key)?.resolve(value); return;
-      case "ChildCompleted": case "WaitAnswered": case "ResultInjected":
+      case "WaitAnswered": case "ResultInjected":
         this.take(event.key)?.resolve(value); return;
       case "TaskFailed": case "TaskCancelled": case "ChildFailed": case "ChildCancelled":
         this.take(event.key)?.reject(value); return;
@@ -373,7 +374,8 @@ export class Execution implements Caller {
     }
     try {
       const result = this.values.encode(outcome.value, `result of ${this.run.workflow}`);
-      return { type: "RunCompleted", key: "run:end", ...(result && { result }) };
+      const cached = this.#workflow.callsTask && this.#cached !== undefined;
+      return { type: "RunCompleted", key: "run:end", ...(result && { result }), ...(cached && { cached }) };
     } catch (error) { return this.#failed(error) }
   }
 

@@ -27,6 +27,7 @@ export interface BirthRequest {
   readonly worker?: string | undefined;
   readonly parent?: RunParent | undefined;
   readonly chain?: RunStarted["chain"];
+  readonly task?: RunStarted["task"];
   /** The instant after which the run that starts it has no time left. */
   readonly deadlineAt?: number | undefined;
   /** The user's id. */
@@ -50,6 +51,7 @@ export function birth(request: BirthRequest, ids: Ids): Birth {
     ...(workflow.signals && { signals: workflow.signals }), ...(workflow.version && { version: workflow.version }),
     ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),
     ...(parent && { parent }), ...(request.chain && { chain: request.chain }),
+    ...(request.task && { task: request.task }),
     ...(request.pool !== undefined && request.pool !== "default" && { pool: request.pool }),
     ...(request.priority && { priority: request.priority }), ...deadlineOf(workflow, request),
   };

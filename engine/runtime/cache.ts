@@ -3,7 +3,7 @@
  * so that a replay never looks here. The cache is a help: whatever is wrong with it, the task is executed.
  */
 import type { Payload, TaskCompleted } from "../core/events.ts";
-import type { CachePolicy, RunInfo } from "../core/policy.ts";
+import { Identity, type CachePolicy, type RunInfo } from "../core/policy.ts";
 import { contentHash, inputHash } from "../codec/hash.ts";
 import { decodeValue } from "../codec/value.ts";
 import type { OpenTask } from "../replay/calls.ts";
@@ -100,7 +100,8 @@ export class Flight {
 }
 
 /** `inputs=5f3a... version="2"`: readable, equal when every part of the policy is. */
-async function keyOf(store: Store, { run, call, policy }: CacheAsk): Promise<string> {
+async function keyOf(store: Store, { run: made, call, policy }: CacheAsk): Promise<string> {
+  const run = Identity.callOf(made)?.caller?.run ?? made;
   const said: string[] = [];
   if (policy.key !== undefined) {
     // The arguments were encoded from an array.

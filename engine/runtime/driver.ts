@@ -184,10 +184,10 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     return change !== undefined || sending !== undefined;
   }
   get #asSender(): Sender {
-    return (this.#sender ??= { run: this.run, started: this.#origin, host: this.#host,
-      open: () => this.#execution.open.values(), retryFrom: () => this.#execution.retryFrom, slot: this.#slot,
-      unread: () => [...this.#execution.messages.unread, ...this.#onTheirWay ?? []],
-      ahead: () => this.#onTheirWay ?? [], stopped: () => this.#execution.abort.aborted });
+    const on = this.#execution;
+    return (this.#sender ??= { run: this.run, started: this.#origin, host: this.#host, stopped: () => on.abort.aborted,
+      open: () => on.open.values(), call: (key) => on.open.get(key), retryFrom: () => on.retryFrom, slot: this.#slot,
+      unread: () => [...on.messages.unread, ...this.#onTheirWay ?? []], ahead: () => this.#onTheirWay ?? [] });
   }
 
   /** There is mail up to `mailHead`: fetch it and hand it to the code. */

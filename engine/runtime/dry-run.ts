@@ -62,8 +62,8 @@ function answerTo(decision: DecisionDraft, given: DryValues, missing: Missing): 
   switch (decision.type) {
     case "TaskScheduled": return [{ key, value: valueOf(decision.name), draft: { type: "TaskCompleted", at, key,
       attempt: 1 } }];
-    case "ChildStarted": return [{ key, value: valueOf(decision.workflow), draft: { type: "ChildCompleted", at, key,
-      n: 0 } }];
+    case "ChildStarted": return [{ key, value: valueOf(decision.task?.name ?? decision.workflow),
+      draft: { type: "ChildCompleted", at, key, n: 0 } }];
     case "TimerStarted": return decision.purpose === "timeout" ? []
       : [{ key, value: undefined, draft: { type: "TimerFired", at: Math.max(at, decision.dueAt), key } }];
     case "WaitOpened":

@@ -6,7 +6,7 @@ import { runName } from "../core/names.ts";
 import { Identity, type WorkflowSpec } from "../core/policy.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
 import { decodeValue } from "../codec/value.ts";
-import { TERMINAL_STATES, type HistoryRow, type LogLine, type NewRun, type RunFilter, type RunRow,
+import { StoreError, TERMINAL_STATES, type HistoryRow, type LogLine, type NewRun, type RunFilter, type RunRow,
   type Store } from "../store/port.ts";
 import type { Execute } from "../core/transaction.ts";
 import { usersStack } from "../replay/site.ts";
@@ -242,7 +242,11 @@ export class RunEngine {
       ...(how.why === "retry" && idempotencyKey !== null && { idempotencyKey, replace: true }),
       ...(how.why === "retry" && row.scriptKey !== null && { scriptKey: row.scriptKey }) }));
     if (spec !== undefined && this.#parts.claims !== "none") {
-      if (slot === undefined) await this.#worker.resume(runId, spec); else this.#worker.expect(runId);
+      const later = (error?: unknown): void => { // the fork is made; a worker takes it when the database is back
+        if (error !== undefined && !(error instanceof StoreError)) throw error;
+        this.#worker.expect(runId);
+      };
+      if (slot === undefined) await this.#worker.resume(runId, spec).catch(later); else later();
     }
     return { runId, name, seqs: plan.seqs };
   }

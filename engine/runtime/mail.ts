@@ -18,7 +18,7 @@ export interface Addressee {
 interface Letter {
   readonly name?: string; readonly key?: string; readonly id?: string; readonly value?: Payload; readonly who?: string;
   readonly reason?: string; readonly graceMs?: number; readonly state?: "completed" | "failed" | "cancelled";
-  readonly result?: Payload; readonly error?: ErrorRecord; readonly endedAt?: number;
+  readonly result?: Payload; readonly error?: ErrorRecord; readonly endedAt?: number; readonly cached?: boolean;
 }
 
 /** The mail of one run that is here. */
@@ -95,10 +95,11 @@ export class Mailroom {
     return undefined;
   }
 
-  #child(n: number, at: number, { key = "", state, result, error, reason }: Letter): string | undefined {
+  #child(n: number, at: number, { key = "", state, result, cached, error, reason }: Letter): string | undefined {
     if (this.#execution.open.get(key)?.kind !== "child") return "its call is no longer open";
     if (state === "completed") {
-      this.#run.deliver({ type: "ChildCompleted", at, n, key, ...(result && { result }) }, undefined, { mailRead: n });
+      this.#run.deliver({ type: "ChildCompleted", at, n, key, ...(result && { result }), ...(cached && { cached }) },
+        undefined, { mailRead: n });
     } else if (state === "failed" && error !== undefined) {
       this.#run.deliver({ type: "ChildFailed", at, n, key, error }, undefined, { mailRead: n });
     } else this.#run.deliver({ type: "ChildCancelled", at, n, key, ...(reason !== undefined && { reason }) }, undefined,

@@ -9,6 +9,7 @@ import { decodeValue } from "../codec/value.ts";
 import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
 import type { DecisionDraft, Values } from "../replay/calls.ts";
 import { Execution } from "../replay/execution.ts";
+import { failureOf } from "../replay/pooled.ts";
 import { siteLine } from "../replay/site.ts";
 import { afterTurns } from "../replay/turns.ts";
 import { childIdOf } from "./fork.ts";
@@ -89,10 +90,13 @@ export function valueOf(delivery: Delivery, execution: Execution): unknown {
       return decodeValue(delivery.value);
     case "ChildCompleted": return decodeValue(delivery.result);
     case "ChildFailed": {
+      const task = pooled(delivery.key, execution);
+      if (task !== undefined) return failureOf(task, delivery.error, decodeValue, fromErrorRecord);
       const cause = fromErrorRecord(delivery.error), id = childOf(delivery.key, execution);
       return new RunError(id, "failed", `child run ${id} failed: ${cause.message}`, cause);
     }
     case "ChildCancelled": {
+      if (pooled(delivery.key, execution) !== undefined) return new Cancelled(delivery.reason);
       const id = childOf(delivery.key, execution);
       return new RunError(id, "cancelled", `child run ${id} was cancelled`, new Cancelled(delivery.reason));
     }
@@ -100,6 +104,11 @@ export function valueOf(delivery: Delivery, execution: Execution): unknown {
   }
 }
 
+/** The task of which a child is a call, if it is. */
+function pooled(key: string, execution: Execution): string | undefined {
+  const call = execution.open.get(key);
+  return call?.kind === "child" ? call.task : undefined;
+}
 function childOf(key: string, execution: Execution): string {
   const call = execution.open.get(key);
   return call?.kind === "child" ? call.childId : key;

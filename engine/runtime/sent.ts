@@ -1,7 +1,7 @@
 /** What leaves with a decision, in its commit: runs that it starts, mail to other runs. */
 import type { CancelRequested, ChildStarted, Decision, Delivery, Draft, ErrorRecord, RunFailed, RunStarted,
   SignalReceived, UpdateReceived } from "../core/events.ts";
-import type { RunInfo } from "../core/policy.ts";
+import { callerIdentity, type RunInfo } from "../core/policy.ts";
 import type { Open } from "../replay/calls.ts";
 import { delayBefore } from "../core/retry.ts";
 import { fromErrorRecord } from "../codec/error-record.ts";
@@ -24,6 +24,8 @@ export interface Sender {
   /** Was it cancelled, or is its time over? */
   readonly stopped: () => boolean;
   readonly open: () => Iterable<Open>;
+  /** The open call of this key. */
+  readonly call: (key: string) => Open | undefined;
   /** Up to where a further try shares the history. */
   readonly retryFrom: () => number;
   /** The turns that the run takes. */
@@ -39,7 +41,7 @@ export function goesAlong<E extends Draft<Delivery>>(event: E): event is Extract
 export interface Sending { readonly sent: readonly Sent[]; readonly born?: Birth }
 
 const SENDING: ReadonlySet<string> = new Set(["ChildStarted", "ChildCancelRequested", "SignalSent", "RunContinued",
-  "RunCompleted", "RunFailed", "RunCancelled"]);
+  "ResultInjected", "RunCompleted", "RunFailed", "RunCancelled"]);
 /** May something go with this event? */
 export function sends(event: { readonly type: string }): boolean { return SENDING.has(event.type) }
 
@@ -48,12 +50,16 @@ export function sentWith(decision: Draft, sender: Sender): Sending | undefined {
   const { run } = sender;
   switch (decision.type) {
     case "ChildStarted": return childOf(decision, sender);
-    case "ChildCancelRequested": return { sent: [{ from: run.id, runId: decision.childId, kind: "cancel",
-      dedupe: `${run.id}/${decision.key}`, control: true,
-      payload: JSON.stringify({ reason: decision.reason ?? "its parent gave it up" }) }] };
+    case "ChildCancelRequested":
+      return { sent: [giveUp(run, decision, decision.reason ?? "its parent gave it up")] };
     case "SignalSent": return { sent: [{ from: run.id, runId: decision.to, kind: "signal",
       dedupe: `${run.id}/${decision.key}`, payload: JSON.stringify({ name: decision.name, value: decision.value }) }] };
     case "RunContinued": return nextLink(decision, sender);
+    case "ResultInjected": { // of a task's call in a pool: its attempts are no longer wanted there
+      const call = sender.call(decision.key);
+      return call?.kind === "child" && call.task !== undefined
+        ? { sent: [giveUp(run, call, "a person gave its result")] } : undefined;
+    }
     case "RunCompleted": case "RunFailed": case "RunCancelled": {
       const again = decision.type === "RunFailed" && decision.retriedAs !== undefined
         ? nextTry(decision.retriedAs, decision.error, sender) : endMail(decision, sender);
@@ -68,7 +74,7 @@ export function sentWith(decision: Draft, sender: Sender): Sending | undefined {
 function endMail(end: Draft<Extract<Decision, { readonly type: "RunCompleted" | "RunFailed" | "RunCancelled" }>>,
   { run, started: { parent } }: Sender): readonly SentMail[] {
   if (parent === undefined) return [];
-  const outcome = end.type === "RunCompleted" ? { state: "completed", result: end.result }
+  const outcome = end.type === "RunCompleted" ? { state: "completed", result: end.result, cached: end.cached }
     : end.type === "RunFailed" ? { state: "failed", error: end.error } : { state: "cancelled", reason: end.reason };
   return [{ from: run.id, runId: parent.id, kind: "child", dedupe: `${run.id}/end`,
     payload: JSON.stringify({ key: parent.key, endedAt: end.at, ...outcome }) }];
@@ -101,19 +107,25 @@ function retryOf(runId: string, error: ErrorRecord, { run, started, host, retryF
 
 /** Children still open when the engine, not the code, ended the run. */
 function orphans({ run, open }: Sender): readonly SentMail[] {
-  return [...open()].flatMap((call) => call.kind !== "child" || call.onClose === "abandon" ? [] : [{ from: run.id,
-    runId: call.childId, kind: "cancel", dedupe: `${run.id}/${call.key}`, control: true,
-    payload: JSON.stringify({ reason: "its parent has ended" }) }]);
+  return [...open()].flatMap((call) => call.kind !== "child" || call.onClose === "abandon" ? []
+    : [giveUp(run, call, "its parent has ended")]);
+}
+/** Asks a child to stop: once, whoever asks. */
+function giveUp(run: RunInfo, { childId, key }: { readonly childId: string; readonly key: string }, reason: string):
+  SentMail {
+  return { from: run.id, runId: childId, kind: "cancel", dedupe: `${run.id}/${key}`, control: true,
+    payload: JSON.stringify({ reason }) };
 }
 
 function childOf(decision: Draft<Extract<Decision, { readonly type: "ChildStarted" }>>, sender: Sender): Sending {
   const { run, started, host } = sender, spec = host.workflow(decision.workflow);
-  const { childId: runId, input, name, pool, priority, tags } = decision;
+  const { childId: runId, input, name, pool, priority, tags, task } = decision;
   const made = birth({
     runId, input, name, pool, priority, tags, deadlineAt: started.deadlineAt, at: host.now(), worker: spec
       && host.takes(pool) ? host.id : undefined,
     workflow: spec ?? { name: decision.workflow, codeVersion: "" },
     parent: { id: run.id, key: decision.key, root: started.parent?.root ?? run.id },
+    ...(task && { task: { ...task, caller: callerIdentity(run) } }),
   }, host.ids);
   return { sent: [{ from: run.id, create: made.run }], ...(made.run.worker !== undefined && { born: made }) };
 }

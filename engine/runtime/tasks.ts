@@ -1,7 +1,7 @@
 /** The attempts of one run's open tasks: start, retry after a durable delay, time out, abort. */
 import { RepriseError, TimedOut } from "../core/errors.ts";
 import type { Event, Payload, TaskCompleted } from "../core/events.ts";
-import type { LimitSpec } from "../core/policy.ts";
+import { Identity, type LimitSpec } from "../core/policy.ts";
 import type { Job } from "../core/runner.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { encodeRecorded } from "../codec/limits.ts";
@@ -16,7 +16,7 @@ import { placeFor, runElsewhere } from "./elsewhere.ts";
 import { attemptable, lastLook } from "./exactly-once.ts";
 import type { DriverHost } from "./host.ts";
 import { pastOf, type Past } from "./past.ts";
-import { pulseOf, voiceOf, type Task } from "./voice.ts";
+import { homeOf, pulseOf, voiceOf, type Task } from "./voice.ts";
 
 /** The open tasks of one hot run. */
 export class Tasks {
@@ -160,7 +160,7 @@ export class Tasks {
     const task: Task = { call, failures: past?.failures ?? 0, attempts: past?.started ?? 0, underway: false,
       abort: undefined, retry: undefined,
       beat: past?.beat, pulse: undefined, begun: undefined,
-      scheduledAt: past?.scheduledAt ?? this.#host.now() };
+      scheduledAt: Identity.callOf(this.#driver.run)?.caller?.calledAt ?? past?.scheduledAt ?? this.#host.now() };
     (this.#tasks ??= new Map()).set(call.key, task);
     return task;
   }
@@ -349,7 +349,8 @@ export class Tasks {
       this.#warn(task, attempt, `a hook of task '${task.call.spec.name}' threw: ${String(error)}`));
   }
   #warn({ call }: Task, attempt: number, text: string): void {
-    this.#host.log(this.#driver.run, { seq: 0, level: "warn", key: call.key, attempt, data: undefined, text });
+    const { run, key } = homeOf({ call }, this.#driver.run);
+    this.#host.log(run, { seq: 0, level: "warn", key, attempt, data: undefined, text });
   }
 
   /** One attempt's limit, cut to what is left of the deadline. */
@@ -361,11 +362,12 @@ export class Tasks {
   }
 
   #frame(task: Task, attempt: number, abort: Abort): AttemptFrame {
-    return new AttemptFrame(this.#driver.run, task.call, attempt, abort, this.#voice(task, attempt, abort));
+    const { run, key } = homeOf(task, this.#driver.run);
+    return new AttemptFrame(run, { key, spec: task.call.spec }, attempt, abort, this.#voice(task, attempt, abort));
   }
   #job(task: Task, attempt: number, abort: Abort): Job {
-    const { key, input, spec } = task.call;
-    return { ...this.#voice(task, attempt, abort), run: this.#driver.run, key, attempt, input,
+    const { input, spec } = task.call;
+    return { ...this.#voice(task, attempt, abort), ...homeOf(task, this.#driver.run), attempt, input,
       captureConsole: spec.policy.captureConsole ?? false };
   }
   #voice(task: Task, attempt: number, abort: Abort): Voice {

@@ -1,6 +1,7 @@
 /** A task while it is open, and what the code of its attempts says. */
 import { TimedOut } from "../core/errors.ts";
 import type { Payload } from "../core/events.ts";
+import { Identity, type RunInfo } from "../core/policy.ts";
 import type { Abort } from "../replay/abort.ts";
 import type { OpenTask } from "../replay/calls.ts";
 import type { Voice } from "./attempt.ts";
@@ -31,12 +32,18 @@ export interface Task {
 /** Where the task is at home. */
 interface Home { readonly driver: Driver; readonly host: DriverHost }
 
+/** The run and the call that an attempt is told it belongs to: of a call in a pool, those of the caller. */
+export function homeOf({ call: { key } }: Pick<Task, "call">, run: RunInfo): { readonly run: RunInfo;
+  readonly key: string } {
+  return Identity.callOf(run)?.caller ?? { run, key };
+}
+
 /** What the code of an attempt says, and hears of the attempts before. `wants`: is the task's end still wanted? */
 export function voiceOf(task: Task, attempt: number, abort: Abort, home: Home & { wants(): boolean }): Voice {
-  const { driver, host, wants } = home, { key } = task.call;
+  const { driver, host, wants } = home, { key } = task.call, at = homeOf(task, driver.run);
   return {
     lastHeartbeat: task.beat, clock: host.clock,
-    log: (level, text, data) => host.log(driver.run, { seq: 0, level, text, data, key, attempt }),
+    log: (level, text, data) => host.log(at.run, { seq: 0, level, text, data, key: at.key, attempt }),
     show: (shown, value) => driver.add({ type: "Reported", at: host.now(), key, ...shown, ...(value && { value }) }),
     heartbeat: (details) => {
       if (!wants() || abort.aborted || task.abort !== abort) return;

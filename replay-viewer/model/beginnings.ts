@@ -39,7 +39,9 @@ export function callOf(event: BeginEvent, row: number, taken: Payload | undefine
     dueAt: event.type === "TimerStarted" ? event.dueAt : undefined,
     wait: event.type !== "WaitOpened" ? undefined : { kind: event.kind, until: event.until, taken: event.taken,
       description: event.description, schema: event.schema },
-    childId: event.type === "ChildStarted" ? event.childId : undefined, tries: [], retries: [], queues: [],
+    childId: event.type === "ChildStarted" ? event.childId : undefined,
+    pool: event.type === "ChildStarted" && event.task !== undefined ? event.pool : undefined,
+    tries: [], retries: [], queues: [],
     state: over && kind === "wait" ? "met" : FIRST[kind], endSeq: over ? event.seq : undefined,
     endAt: over ? event.at : undefined, result: event.type === "ValueRecorded" ? event.value : taken, error: undefined,
     reason: undefined, shared: false, row,
@@ -50,7 +52,7 @@ function nameOf(event: BeginEvent): string {
   switch (event.type) {
     case "TaskScheduled": case "WaitOpened": return event.name;
     case "TimerStarted": return event.purpose ?? "sleep";
-    case "ChildStarted": return event.workflow;
+    case "ChildStarted": return event.task?.name ?? event.workflow;
     case "ValueRecorded": return partsOfKey(event.key).name;
   }
 }

@@ -55,6 +55,8 @@ export interface Call {
   readonly wait: Waited | undefined;
   /** The run that a child call started. */
   readonly childId: string | undefined;
+  /** Where a task's call is made, when that is another run. */
+  readonly pool: string | undefined;
   readonly tries: Try[];
   readonly retries: Retry[];
   readonly queues: Queue[];

@@ -56,6 +56,7 @@ export function waitsFor(history: History, now: number): string {
 function waitOf(call: Call, now: number): string {
   const title = titleOf(call);
   const attempt = call.tries.at(-1)?.attempt ?? 1, queue = call.queues.at(-1);
+  if (call.pool !== undefined) return `waits for ${title} in pool ${call.pool}`;
   if (call.kind === "child") return `waits for child ${title}`;
   if (queue !== undefined && queue.attempt > (call.tries.at(-1)?.attempt ?? 0)) return `waits for limit ${queue.limit}`;
   switch (call.state) {

@@ -62,8 +62,10 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
     : [callName(history.call(event.key), event.key), " was waited for no longer", reason(event.reason)],
   SignalSent: (event, { history }) => ["The code sent signal ", said(event.name, { strong: true }), " to run ",
     shortId(event.to), ...carrying(event.value), ...because(history, event.by), "."],
-  ChildStarted: (event, { history }) => ["The code started ", said(event.workflow, { strong: true }), " as child run ",
-    shortId(event.childId), ...carrying(event.input), ...because(history, event.by), ".",
+  ChildStarted: (event, { history }) => [...event.task === undefined
+    ? ["The code started ", said(event.workflow, { strong: true })]
+    : ["The code called ", said(event.task.name, { strong: true }), ` in pool ${event.pool ?? "default"}`],
+    " as child run ", shortId(event.childId), ...carrying(event.input), ...because(history, event.by), ".",
     ...fate(history.call(event.key), { open: " It is under way.", met: "It completed" })],
   ChildCompleted: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " completed",
     after(history.call(event.key), event.at), ...carrying(event.result), "."],

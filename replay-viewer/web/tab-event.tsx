@@ -76,9 +76,10 @@ function CallActions({ run, call }: { run: Session; call: Call }): JSX.Element |
 function CallFacts({ run, call, event }: { run: Session; call: Call; event: Event }): JSX.Element {
   const { history } = run, began = call.tries[0]?.at, unusual = timesUsual(history, call), next = nextTry(call);
   const all = call.endAt === undefined ? run.until.value - call.at : call.endAt - call.at;
-  return <section><h2>{KINDS[call.kind]} <b>{titleOf(call)}</b>
+  return <section><h2>{call.pool === undefined ? KINDS[call.kind] : "Task"} <b>{titleOf(call)}</b>
     <State look={callLook(call.state)} small />{call.shared && <span class="mark">shared</span>}</h2>
     <dl class="facts">
+      {call.pool !== undefined && <Fact word="Pool">{call.pool}</Fact>}
       {call.childId !== undefined && <Fact word="Child run"><RunLink id={call.childId} /></Fact>}
       {call.wait !== undefined && <WaitFacts run={run} call={call} />}
       <Fact word="Called"><EventLink seq={call.seq}>{offset(call.at - history.startAt)}</EventLink>

@@ -5,6 +5,7 @@ import { databaseSetting } from "../config.ts";
 import { consoleObserver } from "../console.ts";
 import { offerDefault } from "../default-engine.ts";
 import { placeOf } from "../failure.ts";
+import { namedPools } from "../pooled.ts";
 import { workflowNames, workflowSpec } from "../registry.ts";
 import { beganHere, continueRun, retryRun, sayKept } from "../resume.ts";
 import { callsMade } from "../start.ts";
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   const alone = new Promise<void>((resolve) => { process.once("disconnect", () => { resolve() }) });
   const observer = telling(consoleObserver((runId, seq) => viewer?.link(runId, seq)), opened);
   const engine = await openRunEngine({ database: databaseSetting().value, workflow: workflowSpec,
-    workflows: workflowNames, observer, claims: "all", serve: true });
+    workflows: workflowNames, observer, claims: "all", pools: namedPools(), serve: true });
   opened.engine = engine;
   void alone.then(() => close(engine, viewer));
   const offer = opened.offer = offerDebug(engine);

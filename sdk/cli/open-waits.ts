@@ -13,9 +13,9 @@ export interface OpenWait {
   readonly next?: string;
 }
 
-/** What the run waits for, what a person can end first. */
-export function openWaits(view: RunView, runId: string, now: number): readonly OpenWait[] {
-  return [...messages(view, runId), ...children(view), ...tasks(view, now), ...timers(view), ...updates(view)];
+/** What the run waits for, what a person can end first. `manned`: the pools that a worker alive works for. */
+export function openWaits(view: RunView, runId: string, now: number, manned: ReadonlySet<string>): readonly OpenWait[] {
+  return [...messages(view, runId), ...children(view, manned), ...tasks(view, now), ...timers(view), ...updates(view)];
 }
 
 function messages(view: RunView, runId: string): OpenWait[] {
@@ -29,10 +29,14 @@ function messages(view: RunView, runId: string): OpenWait[] {
   });
 }
 
-function children(view: RunView): OpenWait[] {
+function children(view: RunView, manned: ReadonlySet<string>): OpenWait[] {
   return [...view.children.values()].filter(({ state }) => state === "running")
-    .map(({ key, childId, workflow, startedAt }) => ({ kind: "child" as const, name: childId, key, since: startedAt,
-      text: `has child run ${childId} of '${workflow}' open`, next: `npx reprise why ${childId}` }));
+    .map(({ key, childId, workflow, startedAt, task, pool = "default" }) => {
+      const nobody = manned.has(pool) ? "" : `, for which no worker is alive,`;
+      const text = task === undefined ? `has child run ${childId} of '${workflow}' open`
+        : `has task '${task}' in pool '${pool}'${nobody} open as child run ${childId}`;
+      return { kind: "child" as const, name: childId, key, since: startedAt, text, next: `npx reprise why ${childId}` };
+    });
 }
 
 function tasks(view: RunView, now: number): OpenWait[] {

@@ -41,7 +41,9 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
     case "WaitAnswered": end("answered", event.who === undefined ? "" : `by ${event.who}`); return;
     case "WaitClosed": end(event.met ? "met" : "closed"); return;
     case "SignalReceived": received(waiting, event); return;
-    case "ChildStarted": lines.set(event.key, call(`child ${event.workflow}`, event.at, "running", event.childId));
+    case "ChildStarted": lines.set(event.key, event.task === undefined
+      ? call(`child ${event.workflow}`, event.at, "running", event.childId)
+      : call(event.name ?? taskRunName(runId, event.key), event.at, `in pool ${event.pool}`, event.childId));
       return;
     case "ChildCompleted": end("completed", line?.note); return;
     case "ChildFailed": end("failed", event.error.message); return;

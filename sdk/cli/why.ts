@@ -16,12 +16,13 @@ export function addWhy(program: Command): void {
     .action(async (wanted: string, style: Style) => {
       await withEngine("none", async (engine) => {
         const row = await findRun(engine, wanted);
-        const workers = await engine.store.workers(), working = workers.some(({ alive }) => alive);
+        const workers = await engine.store.workers();
+        const manned = new Set(workers.flatMap(({ alive, pools }) => alive ? pools : []));
         const called = workers.find(({ worker }) => worker === row.owner)?.info["name"];
         const owner = called === undefined ? row.owner : `'${called}' (${row.owner})`;
         const turns = row.slotKey === null || row.slotHeld ? undefined : await engine.store.turns(row.slotKey);
         const { because, next, waits } = why({ ...row, owner }, await engine.history(row.runId), originals.now(),
-          working, turns);
+          manned, turns);
         if (style.json) { outJson({ run: row.runId, because, next: next[0], commands: next, waits }); return }
         out(because);
         for (const [i, command] of next.entries()) out(`  ${i === 0 ? "next" : "  or"}: ${command}`);
@@ -29,21 +30,22 @@ export function addWhy(program: Command): void {
     });
 }
 
-/** The reason as a sentence, and the commands that help. `working`: some worker lives, so that mail is read. `turns`:
- *  the
- *  runs that share its key, while it is in line behind them. */
-export function why(row: RunRow, events: readonly Event[], now: number, working: boolean, turns?: Turns): Reason {
+/** The reason as a sentence, and the commands that help. `manned`: the pools that a worker alive works for, so that
+ *  mail is read there. `turns`: the runs that share its key, while it is in line behind them. */
+export function why(row: RunRow, events: readonly Event[], now: number, manned: ReadonlySet<string>,
+  turns?: Turns): Reason {
   const fold = openFold();
   for (const event of events) fold.apply(event);
   const { view } = fold, who = `Run '${row.name}'`;
   if (hasEnded(row)) return ended(who, row, view);
   if (row.parked !== null) return parked(who, row, view);
   if (turns !== undefined) return inLine(who, row, turns);
-  const waits = openWaits(view, row.runId, now), goOn = `npx reprise resume ${row.runId}`;
+  const waits = openWaits(view, row.runId, now, manned), working = manned.has(row.pool);
+  const goOn = row.pool === "default" ? `npx reprise resume ${row.runId}` : `npx reprise runs watch ${row.runId}`;
   if (row.state === "paused") return { because: `${who} is paused${pausedBy(events)}; ${nextOf(waits, now)}.`,
     next: [`npx reprise runs resume ${row.runId}`, ...working ? [] : [goOn]], waits };
   const held = row.owner !== null && row.ownerAlive;
-  const holder = row.owner === null ? "nobody holds it" : held ? `worker ${row.owner} holds it`
+  const holder = row.owner === null ? heldByNobody(row, working) : held ? `worker ${row.owner} holds it`
     : `worker ${row.owner} held it and is not alive`;
   const still = formatMs(Math.max(0, now - (events.at(-1)?.at ?? row.createdAt)));
   const reason = view.reason === undefined ? "" : ` (${view.reason})`;
@@ -55,6 +57,11 @@ export function why(row: RunRow, events: readonly Event[], now: number, working:
     next: [first, ...more], waits };
 }
 const MOST = 3;
+/** A run of the default pool is anybody's: one that is not waits for a program that opens an engine for its pool. */
+function heldByNobody({ pool }: RunRow, working: boolean): string {
+  return pool === "default" ? "nobody holds it" : working ? `no worker of its pool '${pool}' has it`
+    : `no worker for its pool '${pool}' is alive (a program works for it by openEngine({ work: { pool: "${pool}" } }))`;
+}
 type Turns = readonly { readonly runId: string; readonly held: boolean }[];
 
 function inLine(who: string, { runId, slotKey, createdAt }: RunRow, turns: Turns): Reason {

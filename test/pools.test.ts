@@ -1,0 +1,195 @@
+/** The option `pool` of tasks, in one process: what the caller sees is what a task made in place gives. */
+import { afterEach, describe, expect, test } from "vitest";
+import { Cancelled, context, limit, logger, NonRetryable, saga, scope, sleep, task, taskContext, TaskError, TimedOut,
+  withTimeout, workflow, type Task } from "../sdk/index.ts";
+import { testEngine, type TestEngine } from "../sdk/testing.ts";
+import { history } from "./histories.ts";
+
+let t: TestEngine;
+afterEach(async () => { await t.close() });
+
+type Fn<A extends unknown[], R> = Task<(...args: A) => Promise<R>>;
+/** The same task, in place and in the pool. */
+function both<A extends unknown[], R>(made: Fn<A, R>): readonly Fn<A, R>[] { return [made, made.with({ pool: "gpu" })] }
+let names = 0;
+/** What a workflow that uses the task comes to, with the task in place and in the pool. */
+async function eachOf<A extends unknown[], R>(made: Fn<A, R>, code: (one: Fn<A, R>) => Promise<unknown>):
+  Promise<readonly [unknown, unknown]> {
+  const [here, there] = await Promise.all(both(made).map(async (one) => {
+    const run = await t.start(workflow(`pooled-${names++}`, async () => code(one)));
+    return run.result().catch((error: Error) => ({ failed: error.cause }));
+  }));
+  return [here, there];
+}
+
+class Odd extends Error { name = "Odd"; constructor(readonly code: string) { super("odd") } }
+const add = task("add", async (a: number, b = 1) => a + b);
+const rich = task("rich", async (at: Date, of: Map<string, bigint>) => ({ at, of, more: [undefined, NaN] }));
+const fails = task("fails", { retries: 2, retryDelay: "1s" }, async (how: string) => {
+  if (how === "odd") throw new Odd("E_ODD");
+  if (how === "never") throw new NonRetryable("never again", { left: 3 });
+  throw Object.assign(new Error(`attempt ${taskContext().attempt}`), { status: 503 });
+});
+const patient = task("patient", async (ms: number) => { await sleep(ms); return ms });
+
+describe("a task with a pool gives its caller what one in place does", () => {
+  test("a result, whatever its type; submit, map with a limit, settle", async () => {
+    t = await testEngine();
+    const [here, there] = await eachOf(add, async (one) => {
+      const future = one.submit(1, 2), before = future.state;
+      return [await one(1), before, await future, future.state, future.key,
+        await one.map([1, 2, 3], { concurrency: 2 }), await one.settle(4), await one(5) + await one(6),
+        await one.map([7], { args: [3], key: (n) => `n${n}` })];
+    });
+    expect(here).toEqual([2, "running", 3, "completed", "task:add#0", [2, 3, 4],
+      { ok: true, value: 5, state: "completed" }, 13, [10]]);
+    expect(there).toEqual(here);
+    const values = await eachOf(rich, async (one) => one(new Date(7), new Map([["a", 1n]])));
+    expect(values[1]).toEqual(values[0]);
+  });
+
+  test("a failure: TaskError with its attempts, the cause with its class, code and data", async () => {
+    t = await testEngine();
+    const seen = async (one: typeof fails): Promise<unknown> => {
+      const outcomes = [];
+      for (const how of ["odd", "never", "last"]) outcomes.push(await one(how).catch((error: unknown) => {
+        if (!(error instanceof TaskError)) throw error;
+        const { name, code, message, task: of, attempts, data, cause } = error;
+        const { stack: _stack, ...rest } = Object(cause);
+        return [name, code, message, of, attempts, data, cause instanceof NonRetryable, String(cause), rest];
+      }));
+      const settled = await one.settle("odd");
+      return [outcomes, settled.ok, settled.state];
+    };
+    const [here, there] = await eachOf(fails, seen);
+    expect(here).toEqual([[
+      ["TaskError", "TASK_FAILED", "odd", "fails", 3, undefined, false, "Odd: odd", { code: "E_ODD" }],
+      ["TaskError", "TASK_FAILED", "never again", "fails", 1, { left: 3 }, true, "NonRetryable: never again",
+        { data: { left: 3 } }],
+      ["TaskError", "TASK_FAILED", "attempt 3", "fails", 3, { status: 503 }, false, "Error: attempt 3",
+        { status: 503 }]], false, "failed"]);
+    expect(there).toEqual(here);
+  });
+
+  test("an error that nobody catches fails the run as one in place does", async () => {
+    t = await testEngine();
+    const [here, there] = await eachOf(fails, async (one) => one("never"));
+    expect(Object(there).failed).toBeInstanceOf(TaskError);
+    expect(String(Object(there).failed)).toBe(String(Object(here).failed));
+  });
+
+  test("giving up: cancel() of a future, withTimeout, the losers of a race in a scope", async () => {
+    t = await testEngine();
+    const [here, there] = await eachOf(patient, async (one) => {
+      const future = one.submit(60_000);
+      future.cancel("changed my mind");
+      const cancelled = await future.result().catch((error: unknown) => error instanceof Cancelled && error.reason);
+      const late = await withTimeout("1s", () => one(60_000)).catch((error: unknown) => error instanceof TimedOut);
+      const won = await scope(() => Promise.race([one(60_000), one(5)]));
+      return [cancelled, future.state, late, won];
+    });
+    expect(here).toEqual(["changed my mind", "cancelled", true, 5]);
+    expect(there).toEqual(here);
+  });
+
+  test("undo in a saga, last in first out", async () => {
+    t = await testEngine();
+    const undone: string[] = [];
+    const book = task("book", { undo: (id: string, what: string) => { undone.push(`${id} of ${what}`) } },
+      async (what: string) => what.toUpperCase());
+    for (const one of both(book)) {
+      undone.length = 0;
+      const run = await t.start(workflow(`pooled-${names++}`, async () => saga(async () => {
+        await one("car");
+        await one("room");
+        throw new Error("sold out");
+      }).catch((error: Error) => error.message)));
+      expect([await run.result(), undone]).toEqual(["sold out", ["ROOM of room", "CAR of car"]]);
+    }
+  });
+
+  test("the options of its definition and of with(): retries, timeout, deadline, limits, cache", async () => {
+    t = await testEngine();
+    limit("pooled-two", 2);
+    const tries: number[] = [];
+    const flaky = task("flaky", { retries: 1, retryDelay: "1s" }, async (works: number) => {
+      tries.push(taskContext().attempt);
+      if (taskContext().attempt < works) throw new Error("not yet");
+      return taskContext().attempt;
+    });
+    const [here, there] = await eachOf(flaky, async (one) => [await one(2), (await one.settle(3)).ok,
+      await one.with({ retries: 2, retryDelay: ["1s", "2s"], limits: ["pooled-two"] })(3)]);
+    expect(here).toEqual([2, false, 3]);
+    expect(there).toEqual(here);
+    const slow = await eachOf(patient, async (one) => {
+      const told = async (limited: typeof patient): Promise<unknown> => limited(60_000).catch((error: Error) =>
+        [error instanceof TaskError, error.cause instanceof TimedOut, error.message]);
+      return [await told(one.with({ timeout: "2s" })), await told(one.with({ deadline: "3s" }))];
+    });
+    expect(slow[0]).toEqual([[true, true, "attempt 1 of task 'patient' took longer than 2000 ms"],
+      [true, true, expect.stringContaining("took longer than 3000 ms")]]);
+    expect(slow[1]).toEqual(slow[0]);
+    let made = 0;
+    const kept = task("kept", async () => ++made);
+    for (const [i, one] of both(kept).entries()) {
+      const stored = one.with({ cache: "1h", version: `v${i}` });
+      const run = await t.start(workflow(`pooled-${names++}`,
+        async () => [await stored.settle(), await stored.settle()]));
+      expect(await run.result()).toEqual([{ ok: true, value: i + 1, state: "completed" },
+        { ok: true, value: i + 1, state: "cached" }]);
+    }
+  });
+
+  test("inside: the caller's run, call and idempotency key; its lines; the runs that it starts", async () => {
+    t = await testEngine();
+    const leaf = workflow(`pooled-leaf-${names++}`, async () => "leaf");
+    const who = task("who", async () => {
+      const { run, task: { name, key }, attempt, idempotencyKey } = taskContext();
+      logger().info("a line");
+      const started = await leaf.start(), { parentId, tags, workflow: of } = run;
+      return { in: context().in, id: run.id, of: of.slice(0, 7), startedAt: run.startedAt, parentId, tags, name, key,
+        attempt, idempotencyKey, leaf: await started.result(), again: (await leaf.start()).id !== started.id };
+    });
+    for (const one of both(who)) {
+      const run = await t.start(workflow(`pooled-${names++}`, { tags: ["night"] }, async () => {
+        await one();
+        return [await one(), context().run.startedAt];
+      }));
+      const [told, startedAt] = await run.result();
+      expect(told).toEqual({ in: "task", id: run.id, of: "pooled-", startedAt, parentId: undefined, tags: ["night"],
+        name: "who", key: "task:who#1", attempt: 1, idempotencyKey: `${run.id}/task:who#1`, leaf: "leaf",
+        again: true });
+      const lines = [];
+      for await (const { text } of run.logs()) lines.push(text);
+      expect(lines).toEqual(["a line", "a line"]);
+    }
+  });
+
+  test("keys: the history names the call as one in place, and its pool", async () => {
+    t = await testEngine();
+    const run = await t.start(workflow(`pooled-${names++}`, async () => add.with({ pool: "gpu", key: "sum" })(1)));
+    await run.result();
+    expect(await history(run)).toContainEqual(expect.objectContaining({ type: "ChildStarted", key: "task:sum",
+      pool: "gpu", task: { name: "add" } }));
+  });
+
+  test("called outside any run, it is a run of one task", async () => {
+    t = await testEngine();
+    expect(await add.with({ pool: "gpu" })(1)).toBe(2);
+  });
+});
+
+describe("a task with a pool refuses", () => {
+  test("what is no pool, and functions that cannot reach its workers", async () => {
+    t = await testEngine();
+    expect(() => task("x", { pool: "" }, async () => 1)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    expect(() => add.with({ pool: "gpu", retryIf: () => true })).toThrow(/retryIf was given by with\(\)/);
+    expect(() => add.with({ pool: "gpu", cache: { key: () => "k" } })).toThrow(/cache.key was given/);
+  });
+  test("to be called inside another task, where it would be made in place", async () => {
+    t = await testEngine();
+    const outer = task("outer", async () => add.with({ pool: "gpu" })(1));
+    const run = await t.start(workflow(`pooled-${names++}`, async () => outer()));
+    await expect(run.result()).rejects.toMatchObject({ cause: { cause: { code: "TASK_IN_TASK" } } });
+  });
+});
