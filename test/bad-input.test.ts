@@ -91,7 +91,7 @@ describe("in a program", () => {
 /** The command line in a folder of its own. */
 function reprise(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, uid?: number):
   { readonly stdout: string; readonly stderr: string; readonly status: number | null } {
-  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: "utf8", timeout: 50_000,
+  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: "utf8", timeout: 150_000,
     ...(uid && { uid, gid: uid }),
     env: { ...process.env, VITEST: "", REPRISE_DATABASE_URL: "", REPRISE_LOG_LEVEL: "critical", ...env } });
 }
@@ -175,7 +175,7 @@ describe("on the command line", () => {
     expect(again.stderr).toContain("Resuming run");
     expect(again.stdout).toBe("45000000\n");
     execFileSync("umount", ["-l", join(base, "small")]);
-  }, 120_000);
+  });
 });
 
 describe.skipIf(url === "")("on PostgreSQL", () => {
@@ -248,5 +248,5 @@ describe.skipIf(url === "")("on PostgreSQL", () => {
     expect(err).toContain("trying again");
     expect(err).toContain("Back; going on");
     await server.stop();
-  }, 60_000);
+  });
 });

@@ -366,7 +366,7 @@ test("a timer fires once, though the worker looks for near ones while its event 
     const fired = (await history(one)).flatMap((event) => event.type === "TimerFired" ? [event.key] : []);
     expect(new Set(fired).size, fired.join()).toBe(fired.length);
   }
-}, 30_000);
+});
 
 test("an engine that closes while a run is being replayed gives it back, and another goes on", async () => {
   const go = signal("replayed-go"), small = task("replayed-small", async (n: number) => n);
@@ -385,4 +385,4 @@ test("an engine that closes while a run is being replayed gives it back, and ano
   engine = await engineOn(store);
   await engine.operator.signal(run.id, "replayed-go", undefined);
   expect(await engine.result(run.id)).toBe("on");
-}, 10_000);
+});

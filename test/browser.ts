@@ -38,6 +38,7 @@ export async function openHouse(options: Partial<ViewerOptions> = {}, polite = f
     engine, viewer, browser, ids,
     open: async (path, how = {}, origin = viewer.origin, token = mine) => {
       const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...how });
+      page.setDefaultTimeout(60_000);
       watch(page);
       await page.goto(`${origin}${path}${token}`);
       return page;

@@ -41,4 +41,4 @@ test("retries every failed run, after it has shown them, and the histories say s
   expect((await reprise(["resume"])).code, "both tries, by the file that is recorded").toBe(0);
   const states = JSON.parse((await reprise(["runs", "ls", "--workflow", "flow", "--json"])).out) as { state: string }[];
   expect(states.map(({ state }) => state).toSorted()).toEqual(["completed", "completed", "failed", "failed"]);
-}, 120_000);
+});

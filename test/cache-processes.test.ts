@@ -76,5 +76,5 @@ describe.skipIf(url === "")("a process that is killed while it makes a result", 
     const ends = await Promise.all(waiters.map(({ end }) => end));
     expect(ends.map(({ out }) => out)).toEqual(["b: eur 1.5", "c: eur 1.5"]);
     expect(lines(env.LEDGER).slice(1), "one of the two").toHaveLength(1);
-  }, 90_000);
+  });
 });

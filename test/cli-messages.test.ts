@@ -49,7 +49,7 @@ async function waitingFor(folder: string, run: string, kind: string): Promise<Re
   await expect.poll(() => {
     last = json<Reason>(folder, "why", run);
     return last.waits.map((wait) => wait.kind);
-  }, { timeout: 30_000 }).toContain(kind);
+  }).toContain(kind);
   if (last === undefined) throw new Error("never asked");
   return last;
 }
@@ -126,7 +126,7 @@ describe("beside a program that works, the command line", () => {
     expect(reprise(folder, "runs", "events", run).stdout).toMatch(/SignalReceived +approved {2}\{"by":"ada"\}/);
     expect(reprise(folder, "runs", "signal", run, "approved", "1")).toMatchObject(
       { status: 7, stderr: expect.stringContaining("RUN_ENDED") });
-  }, 120_000);
+  });
 
   test("shows what the run shows, follows a stream, asks its variables now and in the past, holds it", async () => {
     const { folder, program } = await working("shown");
@@ -148,7 +148,7 @@ describe("beside a program that works, the command line", () => {
 
     reprise(folder, "runs", "pause", "-1", "--by", "ada");
     await program.until(/Paused by ada/);
-    await expect.poll(() => reprise(folder, "why", "-1").stdout, { timeout: 30_000 }).toMatch(
+    await expect.poll(() => reprise(folder, "why", "-1").stdout).toMatch(
       /is paused by ada since .*; then it waits for signal 'approved'.*\n +next: npx reprise runs resume/);
     reprise(folder, "runs", "signal", "-1", "approved", '{"by":"ada"}');
     expect(json<Reason>(folder, "why", "-1").because).toContain("is paused by ada");
@@ -159,7 +159,7 @@ describe("beside a program that works, the command line", () => {
     reprise(folder, "runs", "cancel", "-1", "--reason", "enough");
     expect(await follower.ended, follower.said()).toBe(0);
     expect(reprise(folder, "runs", "inspect", "-1").stdout).toMatch(/\(asked to stop\).* enough/);
-  }, 120_000);
+  });
 });
 
 describe("where nobody works, the command line", () => {
@@ -183,7 +183,7 @@ describe("where nobody works, the command line", () => {
     again.child.kill("SIGINT");
     expect(await again.ended, again.said()).toBe(130);
     expect(again.said()).toContain("1 unfinished run: npx reprise resume");
-  }, 120_000);
+  });
 
   test("leaves what it is told in the run's mailbox, says so, and `resume` goes on with it", async () => {
     const folder = project("alone", { "a.mjs": PROGRAM });
@@ -212,5 +212,5 @@ describe("where nobody works, the command line", () => {
     expect(events).toMatch(/SignalReceived +approved/);
     expect(events).toMatch(/UpdateReceived +set-quantity {2}9/);
     expect(events, "no form was open when it was read").toMatch(/MailIgnored +answer: no form 'expense' is open/);
-  }, 120_000);
+  });
 });

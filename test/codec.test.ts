@@ -180,7 +180,7 @@ describe("a rich value", () => {
     for (let i = 0; i < 60; i++) value = { l: value, r: value };
     const back = throughText(value);
     expect(back.l).toBe(back.r);
-  }, 20_000);
+  });
 });
 
 /** The structure of a graph as text: every object by the order in which it was met. */

@@ -46,6 +46,6 @@ describe("in memory, a run with attempts elsewhere whose engine dies at any call
       for (const fault of ["die-before", "die-after"] as const) {
         for (let at = 1; at <= 60 && await crashed(one, at, fault); at++);
       }
-    }, 120_000);
+    });
   }
 });

@@ -93,7 +93,7 @@ describe("reprise dev", () => {
     await program.until(/Loaded\. Nothing was started/);
     const child = holder(folder);
     program.child.kill("SIGKILL");
-    await expect.poll(() => lives(child), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => lives(child)).toBe(false);
   });
 });
 

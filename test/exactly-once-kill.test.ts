@@ -152,7 +152,7 @@ describe.skipIf(url === "")("transfers on PostgreSQL", () => {
     }
     await engine.close(0);
     await sql.end();
-  }, 60_000);
+  });
 
   test("a worker that was stopped inside a transaction beyond its lease wakes, and commits nothing", async () => {
     const { database, sql } = await accounts(), engine = await asker(database);
@@ -169,7 +169,7 @@ describe.skipIf(url === "")("transfers on PostgreSQL", () => {
     for (const { child, ended: gone } of [stopped, second]) { child.kill("SIGKILL"); await gone }
     await engine.close(0);
     await sql.end();
-  }, 60_000);
+  });
 });
 
 describe("transfers on PGlite", () => {

@@ -291,7 +291,7 @@ describe("a transaction on PGlite", () => {
     expect(first).toMatchObject({ ok: false, error: { cause: { code: "TIMED_OUT" } } });
     expect(second).toMatchObject({ ok: true, value: "goes on in attempt 1" });
     expect(await bookedIn(rows, "hangs")).toEqual([]);
-  }, 60_000);
+  });
 
   describe("in the store", () => {
     const ask = async (text: string): Promise<readonly unknown[]> => {

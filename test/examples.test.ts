@@ -208,6 +208,6 @@ describe("killed with SIGKILL at any moment and run again at once, the example",
   for (const file of Object.keys(EXPECTED)) {
     test.skipIf(url === "")(`${file} ends as if nothing had happened, on PostgreSQL`, async () => {
       await killed(file, await freshDatabase(url), join(folder, `kill-pg-${file.replace("/", "-")}`));
-    }, 120_000);
+    });
   }
 });

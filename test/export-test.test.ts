@@ -24,7 +24,7 @@ console.log((await pay(7)).paid);
 /** Vitest, as a user has it beside his code. */
 function vitest(folder: string): { readonly ok: boolean; readonly said: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), "run"],
-    { cwd: folder, encoding: "utf8", timeout: 60_000, env: { ...process.env, NO_COLOR: "1", VITEST: "",
+    { cwd: folder, encoding: "utf8", timeout: 150_000, env: { ...process.env, NO_COLOR: "1", VITEST: "",
       REPRISE_DATABASE_URL: "" } });
   return { ok: status === 0, said: stdout + stderr };
 }
@@ -54,7 +54,7 @@ describe("reprise runs export --test", () => {
     }
     writeFileSync(join(folder, "pay.ts"), CODE.replace("const order", "// renamed nothing\n  const order"));
     expect(vitest(folder).ok, "a harmless edit").toBe(true);
-  }, 180_000);
+  });
 
   test("refuses a name that Vitest would not run, and a file that is there", () => {
     const folder = project("refused", { "pay.ts": CODE, "there.test.ts": "" });

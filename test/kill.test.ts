@@ -148,7 +148,7 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
       "after the kill (wanted: 17 s; shown, not asserted)\n");
     for (const worker of workers.slice(1)) { worker.child.kill("SIGTERM"); expect(await worker.ended).toBe(0) }
     await engine.close(0);
-  }, 120_000);
+  });
 
   test("a worker that was stopped beyond its lease wakes and can write nothing", async () => {
     const database = await freshDatabase(url), ledger = ledgerFile("zombie");
@@ -174,7 +174,7 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
     }
     for (const { child, ended } of [first, second]) { child.kill("SIGKILL"); await ended }
     await engine.close(0);
-  }, 60_000);
+  });
 
   test("a task that blocks its process for longer than the lease keeps its run: the lease is renewed beside it",
     async () => {
@@ -191,7 +191,7 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
     expect((await engine.history(runId)).filter((event) => event.type === "RunClaimed")).toHaveLength(1);
     for (const { child, ended } of [busy, other]) { child.kill("SIGKILL"); await ended }
     await engine.close(0);
-  }, 60_000);
+  });
 });
 
 /** Waits until every run has ended. Five deaths without progress park a run; here the deaths are ours. */

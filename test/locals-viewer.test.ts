@@ -18,7 +18,7 @@ const environment: NodeJS.ProcessEnv = { ...process.env, VITEST: "", REPRISE_DAT
   REPRISE_LOG_LEVEL: "error", REPRISE_PROOF: "off" };
 const command = join(root, "dist/sdk/cli/main.js");
 const reprise = (...args: readonly string[]): string => spawnSync(process.execPath, [command, ...args],
-  { cwd: folder, encoding: "utf8", env: environment, timeout: 50_000 }).stdout;
+  { cwd: folder, encoding: "utf8", env: environment, timeout: 150_000 }).stdout;
 
 const CODE = `import { isMain, task, workflow } from "reprise";
 const charge = task("charge", async (cents: number) => ({ cents, at: new Date(0) }));
@@ -207,5 +207,5 @@ describe("a server with --allow-debug", () => {
       return (await axe.run()).violations.map(({ id }) => id);
     })).toEqual([]);
     expect(errors).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -108,4 +108,4 @@ test("a task that blocks its process for longer than the lease keeps its run: a 
     for (const { child } of [busy, other]) await kill(child);
     await engine.close(0);
     await kill(server);
-  }, 60_000);
+  });

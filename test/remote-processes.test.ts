@@ -99,7 +99,7 @@ describe("beside `reprise server start`", () => {
     await first.until(/ran 3/);
     await killed(first);
     const store = await openStore(join(folder, ".reprise"));
-    await expect.poll(async () => (await store.workers()).filter(({ alive }) => alive), { timeout: 10_000 })
+    await expect.poll(async () => (await store.workers()).filter(({ alive }) => alive))
       .toEqual([]);
     await store.close();
     go(folder);
@@ -134,7 +134,7 @@ describe("when the server is killed", () => {
     await script.until(/ran 3/);
     await killed(first);
     await script.until(/Database - .*this one takes the directory over; trying again/);
-    await expect.poll(() => reprise(folder, "doctor").stdout, { timeout: 30_000 })
+    await expect.poll(() => reprise(folder, "doctor").stdout)
       .toMatch(new RegExp(`holder +process ${script.child.pid} .* serves it`));
     expect(listed(folder)).toMatchObject([{ state: "running" }]);
     go(folder);
@@ -192,7 +192,7 @@ describe("when the server is killed", () => {
       const lines = readFileSync(join(folder, name), "utf8").trim().split("\n").map((line) => line.split(" ")[0]);
       expect(lines).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
     }
-  }, 120_000);
+  });
 });
 
 describe("beside a program", () => {

@@ -164,7 +164,7 @@ function life(runner: string): Promise<Life> {
 const lives = new Map<string, Life>();
 beforeAll(async () => {
   for (const runner of ["thread", "process", "inline"]) lives.set(runner, await life(runner));
-}, 120_000);
+});
 function ran(name: string, runner: string): Found & { readonly dir: string } {
   const found = lives.get(runner)?.found[name];
   if (found === undefined) throw new Error(`${name} did not run: ${lives.get(runner)?.err}`);

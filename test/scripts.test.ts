@@ -26,7 +26,7 @@ function project(name: string, files: { readonly [file: string]: string }, manif
 interface Outcome { readonly stdout: string; readonly stderr: string; readonly status: number | null }
 function node(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
   return spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", env: { ...environment, ...env },
-    timeout: 50_000 });
+    timeout: 150_000 });
 }
 function reprise(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
   return node(folder, [join(root, "dist/sdk/cli/main.js"), ...args], env);
@@ -80,7 +80,7 @@ describe("the README's sample, on the packed package in an empty folder", () => 
         expect(again.stderr).toMatch(/Resuming run '[a-z]+-[a-z]+' at event \d+: 1 task kept/);
         expect(again.stdout).toBe("writing 100 rows\n100\n");
         expect(again.status).toBe(0);
-      }, 120_000);
+      });
     }
   }
 });

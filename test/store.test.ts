@@ -71,7 +71,7 @@ describe("an embedded directory", () => {
         console.log("closed");
       })();`;
     const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8",
-      cwd: fileURLToPath(new URL("..", import.meta.url)), timeout: 50_000 });
+      cwd: fileURLToPath(new URL("..", import.meta.url)), timeout: 150_000 });
     expect(stdout, stderr).toBe("closed\n");
   });
 });

@@ -42,7 +42,7 @@ describe("children", () => {
       return all.reduce((sum, n) => sum + n, 0);
     });
     expect(await ended(run)).toBe(999_000);
-  }, 30_000);
+  });
   test("a child's failure is thrown with its id, and may be caught", async () => {
     const run = await begin(async () => failing().catch((error: unknown) => error instanceof RunError
       ? [error.state, error.runId.length, error.cause instanceof Error ? error.cause.message : ""] : "?"));

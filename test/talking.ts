@@ -43,7 +43,7 @@ export function start(folder: string, args: readonly string[], more: NodeJS.Proc
   return { child, ended, said: () => said, until: async (text, times = 1) => {
     const found = (): RegExpExecArray | undefined =>
       [...said.matchAll(new RegExp(text, `${text.flags}g`))][times - 1];
-    await expect.poll(() => found() !== undefined || child.exitCode !== null, { timeout: 40_000 }).toBe(true)
+    await expect.poll(() => found() !== undefined || child.exitCode !== null).toBe(true)
       .catch((error: unknown) => { throw new Error(`${String(error)}\n${said}`) });
     const one = found();
     if (one === undefined) throw new Error(`it ended and never said ${text}:\n${said}`);
@@ -54,7 +54,7 @@ export function start(folder: string, args: readonly string[], more: NodeJS.Proc
 /** A command that ends by itself. */
 export interface Outcome { readonly stdout: string; readonly stderr: string; readonly status: number | null }
 export function reprise(folder: string, ...args: readonly string[]): Outcome {
-  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: "utf8", env, timeout: 50_000 });
+  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: "utf8", env, timeout: 150_000 });
 }
 
 /** The API of a viewer, by the address that it printed. */

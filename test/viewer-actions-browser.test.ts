@@ -37,8 +37,6 @@ describe.skipIf(chromiumForTests() === undefined)("a person acts in the viewer",
   afterAll(async () => { await house.close(); endAll(); clear() });
   const types = async (runId: string): Promise<readonly string[]> =>
     (await house.engine.history(runId)).map(({ type }) => type);
-  const soon = <T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(look,
-    { timeout: 20_000 });
 
   test("who answers the form that a run waits for, and is told at the field what is wrong", async () => {
     const run = await asks.start();
@@ -70,18 +68,18 @@ describe.skipIf(chromiumForTests() === undefined)("a person acts in the viewer",
     expect((await house.engine.history(run.id)).find(({ type }) => type === "WaitAnswered")).toMatchObject({
       who: "ada", key: "wait:approve#0" });
     await page.getByText("Run completed").or(page.getByText("run completed")).first().waitFor();
-    await soon(() => form.count()).toBe(0);
+    await expect.poll(() => form.count()).toBe(0);
   });
 
   test("who sends a signal, asks for an update and settles a call, by keys", async () => {
     const run = await asks.start();
-    await soon(() => types(run.id)).toContain("ChildCompleted");
+    await expect.poll(() => types(run.id)).toContain("ChildCompleted");
     page = await house.open(`/runs/${run.id}?e=last`);
     await drawn(page);
     await page.getByRole("button", { name: "More actions" }).focus();
     await page.keyboard.press("Enter");
     await page.getByRole("menuitem", { name: "Update" }).waitFor();
-    await soon(() => page.evaluate(() => document.activeElement?.textContent)).toBe("Update");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe("Update");
     expect(await violations(page)).toEqual([]);
     await page.keyboard.press("Enter");
     await page.getByRole("dialog", { name: "Ask for an update" }).waitFor();
@@ -99,7 +97,7 @@ describe.skipIf(chromiumForTests() === undefined)("a person acts in the viewer",
     await page.getByRole("region", { name: "Waiting for an answer" }).waitFor();
     await page.getByRole("button", { name: "More actions" }).focus();
     await page.keyboard.press("Enter");
-    await soon(() => page.evaluate(() => document.activeElement?.textContent)).toBe("Update");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe("Update");
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog", { name: "Settle an open call" }).waitFor();
@@ -115,7 +113,7 @@ describe.skipIf(chromiumForTests() === undefined)("a person acts in the viewer",
 
   test("who looks at what a run shows, and goes to its child and back", async () => {
     const run = await asks.start();
-    await soon(() => types(run.id)).toContain("ChildCompleted");
+    await expect.poll(() => types(run.id)).toContain("ChildCompleted");
     for (const colorScheme of ["light", "dark"] as const) {
       page = await house.open(`/runs/${run.id}?e=last&tab=shown`, { colorScheme });
       await page.getByRole("table").getByText("cable").waitFor();

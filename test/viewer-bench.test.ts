@@ -22,5 +22,5 @@ describe.skipIf(missing)("npm run bench:viewer", () => {
       expect(report).toContain(`| \`${name}\` |`);
     }
     expect(report).not.toContain("| - |");
-  }, 120_000);
+  });
 });

@@ -57,13 +57,13 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       await drawn(page);
       for (let cuts = 0, seen = 0; cuts < 4; cuts++) {
         const slider = page.getByRole("slider", { name: "Event" });
-        await expect.poll(async () => Number(await slider.getAttribute("max")), { timeout: 20_000 })
+        await expect.poll(async () => Number(await slider.getAttribute("max")))
           .toBeGreaterThan(seen);
         seen = Number(await slider.getAttribute("max"));
-        await expect.poll(() => wire.cut(), { timeout: 20_000 }).toBeGreaterThan(0);
+        await expect.poll(() => wire.cut()).toBeGreaterThan(0);
       }
       await run.result();
-      await page.getByText("Run completed").first().waitFor({ timeout: 30_000 });
+      await page.getByText("Run completed").first().waitFor();
       const { events } = await exported(page);
       expect(events).toEqual(await house.engine.history(run.id));
       calm(page);
@@ -74,9 +74,9 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       const page = await house.open("/runs?workflow=counter");
       await page.getByText("live", { exact: true }).waitFor();
       const run = await counter.with({ name: "swift-gull" }).start(3);
-      await page.getByRole("row", { name: /running swift-gull|waiting swift-gull/ }).waitFor({ timeout: 20_000 });
+      await page.getByRole("row", { name: /running swift-gull|waiting swift-gull/ }).waitFor();
       await run.result();
-      await page.getByRole("row", { name: /completed swift-gull/ }).waitFor({ timeout: 20_000 });
+      await page.getByRole("row", { name: /completed swift-gull/ }).waitFor();
       await page.close();
     });
 
@@ -264,5 +264,5 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       calm(page);
       await page.close();
     }
-  }, 120_000);
+  });
 });

@@ -159,7 +159,7 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
     await page.keyboard.type("not needed any more");
     await press("Enter");
     await page.getByText("Asked the run to stop", { exact: true }).waitFor();
-    await page.getByText("Run cancelled").first().waitFor({ timeout: 20_000 });
+    await page.getByText("Run cancelled").first().waitFor();
     expect((await house.engine.history(run.id)).at(-1)).toMatchObject({ type: "RunCancelled",
       reason: "not needed any more" });
   });
@@ -174,7 +174,7 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
       await tabTo("button", /^Retry$/);
       await press("Enter");
       await expect.poll(() => new URL(page.url()).pathname).not.toContain(house.ids["failed"] ?? "");
-      await page.getByText("Task failed").first().waitFor({ timeout: 20_000 }); // the card is still refused
+      await page.getByText("Task failed").first().waitFor(); // the card is still refused
       const done = house.ids["done"] ?? "", events = await house.engine.history(done);
       const paid = events.find((event) => event.type === "TaskCompleted" && event.key === "task:chargeCard#0")?.seq;
       await page.goto(`${house.viewer.origin}/runs/${done}?e=${paid}`);
@@ -186,8 +186,8 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
       await page.keyboard.type('{ "receipt": "R-free", "last4": "0000" }');
       await tabTo("button", /^Fork$/);
       await press("Enter");
-      await page.waitForURL(/\/vs\//, { timeout: 20_000 });
-      await page.getByText(/R-free/).first().waitFor({ timeout: 20_000 });
+      await page.waitForURL(/\/vs\//);
+      await page.getByText(/R-free/).first().waitFor();
     });
 
   test("each action of a run is reached by Tab, and opens a dialog that Escape leaves", async () => {

@@ -37,7 +37,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of limits", () => {
       await page.setViewportSize({ width, height: 900 });
       expect(await violations(page), `${colorScheme} ${width}`).toEqual([]);
     }
-    await expect.poll(() => gates.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => gates.length).toBe(1);
     gates.pop()?.();
     await row(/holds busy-heron task:slow#1/).waitFor();
     await page.getByRole("link", { name: /limits-bank/ }).press("Enter");
@@ -48,7 +48,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of limits", () => {
     await drawn(page);
     expect(new URL(page.url()).pathname).toBe(`/runs/${run.id}`);
     expect(new URL(page.url()).searchParams.get("e")).toBe("task:slow#1");
-    await expect.poll(() => gates.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => gates.length).toBe(1);
     gates.pop()?.();
     await run.result();
   });
@@ -65,7 +65,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of limits", () => {
     await row(/waits, no\. 1 second-owl/).waitFor();
     expect(await violations(page)).toEqual([]);
     for (const run of [first, second]) {
-      await expect.poll(() => gates.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => gates.length).toBe(1);
       gates.pop()?.();
       await run.result();
     }

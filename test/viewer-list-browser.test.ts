@@ -11,7 +11,7 @@ describe.skipIf(chromiumForTests() === undefined)("the list of runs", () => {
   afterEach(async () => { calm(page); await page.close() });
   afterAll(async () => { await house.close() });
   const names = async (): Promise<readonly string[]> => page.locator(".run-row a.over").allTextContents();
-  const soonNames = (): ReturnType<typeof expect.poll<readonly string[]>> => expect.poll(names, { timeout: 20_000 });
+  const soonNames = (): ReturnType<typeof expect.poll<readonly string[]>> => expect.poll(names);
   const query = (name: string): string | null => new URL(page.url()).searchParams.get(name);
   const NEWEST = ["shy-wren", "late-moth", "calm-otter", "brisk-fox", "tidy-owl", "quiet-heron"];
   const head = (name: string): ReturnType<Page["getByRole"]> => page.getByRole("columnheader", { name });

@@ -201,7 +201,7 @@ describe("an answer", () => {
     const say = task("say", async (text: string) => { logger().info(text); return { [evil]: text } });
     const run = await workflow("evil", async (text: string) => say(text)).start(evil, { name: evil, tags: [evil] });
     await run.result();
-    await expect.poll(async () => (await house.engine.logs(run.id)).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await house.engine.logs(run.id)).length).toBe(1);
     for (const path of [`/runs/${run.id}`, `/runs/${run.id}/history`, `/runs/${run.id}/logs`, "/runs",
       `/runs?q=${encodeURIComponent(evil)}`]) {
       const { headers, text } = await send(`/api/v1${path}`);
@@ -227,7 +227,7 @@ describe("an answer", () => {
     await anew({ redact: ["pin"], limits: PLENTY });
     const run = await leaky.start({ user: "bob", password: secret });
     await run.result().catch(() => undefined);
-    await expect.poll(async () => (await house.engine.logs(run.id)).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await house.engine.logs(run.id)).length).toBe(1);
     const parts = await Promise.all([`/runs/${run.id}`, `/runs/${run.id}/history`, `/runs/${run.id}/logs`]
       .map((path) => send(`/api/v1${path}`)));
     const [ref = ""] = /[0-9a-f]{64}/.exec(parts[1]?.text ?? "") ?? [];

@@ -11,16 +11,14 @@ describe.skipIf(chromiumForTests() === undefined)("the tree of a run", () => {
   afterEach(async () => { calm(page); await page.close() });
   afterAll(async () => { await house.close() });
   const items = (): ReturnType<Page["getByRole"]> => page.getByRole("treeitem");
-  const soon = <T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(look,
-    { timeout: 20_000 });
   const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? "");
 
   test("has the runs that it started and theirs, and shows them end without being asked", async () => {
     const run = await parcel.with({ name: "large-heron" }).start(3);
     page = await house.open(`/runs/${run.id}?view=tree`);
     await page.getByRole("treeitem", { name: /large-heron/ }).waitFor();
-    await soon(() => items().count()).toBe(7);
-    await soon(() => page.getByRole("treeitem", { name: /completed/ }).count()).toBe(5);
+    await expect.poll(() => items().count()).toBe(7);
+    await expect.poll(() => page.getByRole("treeitem", { name: /completed/ }).count()).toBe(5);
     for (const [colorScheme, width] of [["dark", 800], ["light", 1440]] as const) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
@@ -30,7 +28,7 @@ describe.skipIf(chromiumForTests() === undefined)("the tree of a run", () => {
       ? [event.childId] : []);
     await house.engine.operator.answer(children[1] ?? "", "lid", { p: { lid: true } });
     await run.result();
-    await soon(() => page.getByRole("treeitem", { name: /completed/ }).count()).toBe(7);
+    await expect.poll(() => page.getByRole("treeitem", { name: /completed/ }).count()).toBe(7);
     await page.getByText("6 runs below this one: 6 completed.").waitFor();
   });
 
@@ -38,23 +36,23 @@ describe.skipIf(chromiumForTests() === undefined)("the tree of a run", () => {
     const run = await parcel.with({ name: "wide-heron" }).start(1);
     await run.result();
     page = await house.open(`/runs/${run.id}?view=tree&e=1`);
-    await soon(() => items().count()).toBe(3);
+    await expect.poll(() => items().count()).toBe(3);
     await items().first().focus();
     await page.keyboard.press("ArrowLeft");
     await page.getByText("2 completed below").waitFor();
     expect(await items().count()).toBe(1);
     expect(new URL(page.url()).searchParams.get("e")).toBe("1"); // the arrows moved in the tree, not in the history
     await page.keyboard.press("ArrowRight");
-    await soon(() => items().count()).toBe(3);
+    await expect.poll(() => items().count()).toBe(3);
     await page.keyboard.press("ArrowRight");
-    await soon(focused).toContain("pack-box");
+    await expect.poll(focused).toContain("pack-box");
     await page.keyboard.press("End");
-    await soon(focused).toContain("label");
+    await expect.poll(focused).toContain("label");
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("Enter");
     await page.waitForURL((to) => !to.pathname.includes(run.id));
     await page.getByText("1 run below this one: 1 completed.").waitFor();
-    await soon(() => items().count()).toBe(3);
+    await expect.poll(() => items().count()).toBe(3);
     await page.getByRole("treeitem", { name: /wide-heron/ }).getByRole("link").click();
     await page.waitForURL((to) => to.pathname.includes(run.id));
     await page.getByText("2 runs below this one").waitFor();
