@@ -31,8 +31,8 @@ describe("an error record", () => {
     });
     expect(task.cause).toBeInstanceOf(TypeError);
     expect(Reflect.get(task, "hint")).toContain("charge");
-    for (const given of [new TimedOut("sleep", 5), new Cancelled("why"), new RunError("R", "failed", "m"),
-      new RepriseError("X", "m", "h"), new NonRetryable("stop", { a: 1 })]) {
+    for (const given of [new TimedOut("sleep", 5), new TimedOut("slow"), new Cancelled("why"),
+      new RunError("R", "failed", "m"), new RepriseError("X", "m", "h"), new NonRetryable("stop", { a: 1 })]) {
       const back = through(given);
       expect(back).toBeInstanceOf(given.constructor);
       expect({ ...back }).toEqual((({ name: _, ...rest }) => rest)(given));

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exponential, formatMs, openFold, openRunEngine, toMs, type Duration,
   type Event } from "../engine/index.ts";
+import { TimedOut } from "../engine/core/errors.ts";
 import type { Draft } from "../engine/core/events.ts";
 import { foldAll } from "../engine/core/fold.ts";
 import { Keys } from "../engine/core/keys.ts";
@@ -162,4 +163,10 @@ describe("names and keys", () => {
     expect(renderTemplate("{date:%Y-%m-%d %H:%M}", {}, at)).toBe("2026-11-21 14:05");
     expect(() => renderTemplate("{gone}", {}, at)).toThrow(expect.objectContaining({ code: "INVALID_RUN_NAME" }));
   });
+});
+
+test("a limit that is over says what its maker says, or what took longer than which limit", () => {
+  expect([new TimedOut("the bank is slow"), new TimedOut("the bank", 5), new TimedOut("the bank", "its deadline")]
+    .map(({ message }) => message)).toEqual(["the bank is slow", "the bank took longer than 5 ms",
+    "the bank took longer than its deadline"]);
 });

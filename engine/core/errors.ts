@@ -45,9 +45,11 @@ export class RunError extends RepriseError {
 
 /** A wait, a scope or an attempt took longer than allowed. */
 export class TimedOut extends RepriseError {
-  /** @param limit milliseconds, or what set the limit, in words */
-  constructor(what: string, limit: number | string) {
-    super("TIMED_OUT", `${what} took longer than ${typeof limit === "number" ? `${limit} ms` : limit}`,
+  /** @param what the whole message; with `limit` what took too long
+   *  @param limit milliseconds, or what set the limit, in words */
+  constructor(what: string, limit?: number | string) {
+    super("TIMED_OUT", limit === undefined ? what
+      : `${what} took longer than ${typeof limit === "number" ? `${limit} ms` : limit}`,
       "Raise the limit, or catch TimedOut and go another way.");
     this.name = "TimedOut";
   }
