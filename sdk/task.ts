@@ -162,6 +162,7 @@ function specOf(name: string, options: AnyOptions, fn: AnyFn, file: string | und
   const { runner = "inline" } = options;
   return { name, fn, policy: policyOf(name, options, file),
     ...(options.tags?.length && { tags: options.tags }), ...(options.version && { version: options.version }),
+    ...(options.description && { description: options.description }),
     ...(options.runName && { label: labelOf(options.runName) }),
     ...(runner !== "inline" && { runner: runnerFor(runner, name, file) }) };
 }

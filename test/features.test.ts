@@ -11,6 +11,7 @@ import { exponential, signal, sleep, task, TaskError, taskContext, TimedOut, wai
 import { testEngine, type TestEngine } from "../sdk/testing.ts";
 import { historyOf } from "../replay-viewer/model/history.ts";
 import { Search } from "../replay-viewer/model/search.ts";
+import { eventInWords } from "../replay-viewer/server/in-words.ts";
 import { history, until } from "./histories.ts";
 import { clear, cli, endAll, project, reprise, start } from "./talking.ts";
 
@@ -241,7 +242,8 @@ describe("parameters and names", () => {
     async () => {
     t = await testEngine();
     const fetched = task(named("fetch"), { tags: ["slow", "http"], version: "7",
-      runName: ({ city }: { city: string }) => `fetch ${city}` }, async ({ city }: { city: string }) => city);
+      description: "Asks the weather service", runName: ({ city }: { city: string }) => `fetch ${city}` },
+      async ({ city }: { city: string }) => city);
     const kept = task(named("keep"), { runName: "keep-{city}-{date:%Y}" }, async (_: { city: string }) => 1);
     const run = await t.start(workflow(named("labelled"), { version: "2.1", tags: ["nightly"] }, async () => {
       await fetched({ city: "Lima" });
@@ -251,13 +253,17 @@ describe("parameters and names", () => {
     const events = await history(run), year = t.now().getUTCFullYear();
     expect(events[0]).toMatchObject({ version: "2.1", tags: ["nightly"] });
     expect(events.filter(({ type }) => type === "TaskScheduled")).toMatchObject([
-      { label: "fetch Lima", tags: ["slow", "http"], version: "7" }, { label: `keep-Oslo-${year}` }]);
+      { label: "fetch Lima", tags: ["slow", "http"], version: "7", description: "Asks the weather service" },
+      { label: `keep-Oslo-${year}` }]);
     // As the log holds them, as above.
     const recorded = events.map((event) => ({ ...event, at: event.at.getTime() })) as EngineEvent[];
     const search = new Search(historyOf(recorded));
-    expect(timeline(recorded, run.id)).toMatch(/fetch Lima.*completed/);
+    expect(timeline(recorded, run.id)).toMatch(/fetch Lima.*completed +#slow {2}#http/);
     const [first] = events.filter(({ type }) => type === "TaskScheduled");
     expect(search.find("http")).toEqual([first?.seq]);
+    expect(search.find("tag:http type:Task"), "its beginning and its end").toHaveLength(2);
+    const { says } = eventInWords(recorded, String(first?.seq));
+    expect(says).toContain("Asks the weather service. Tagged slow, http.");
   });
   test("F87: run() starts with its input and gives the result", async () => {
     t = await testEngine();

@@ -15,6 +15,17 @@ describe.skipIf(chromiumForTests() === undefined)("the page of limits", () => {
   afterAll(async () => { await house.close() });
   const row = (name: RegExp): ReturnType<Page["getByRole"]> => page.getByRole("row", { name });
 
+  test("have their like in pools: a run's page says that no worker is there for one", async () => {
+    const far = task("far", { pool: "moon" }, async () => 1);
+    const flow = workflow("limits-far", async () => far());
+    const run = await flow.with({ name: "lone-heron" }).start();
+    page = await house.open(`/runs/${run.id}`);
+    await page.getByText("waits for far in pool moon").waitFor();
+    await page.getByRole("status").getByText("no worker for pool moon").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await run.cancel();
+  });
+
   test("says how one comes to be, while there is none", async () => {
     page = await house.open("/runs");
     await page.getByRole("link", { name: "Limits" }).click();

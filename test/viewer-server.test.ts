@@ -167,8 +167,9 @@ describe("the server", () => {
       paths: z.record(z.string(), z.record(z.string(), operation)) }).parse(body);
     expect(openapi).toBe("3.1.0");
     expect(Object.keys(paths)).toEqual(["/tallies", "/runs", "/runs/{id}", "/runs/{id}/history", "/runs/{id}/logs",
-      "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/waits", "/runs/{id}/tree", "/limits", "/limits/{name}",
-      "/turns", ...["cancel", "resume", "pause", "retry", "fork", "signal", "answer", "update", "inject", "skip"]
+      "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/waits", "/runs/{id}/tree", "/runs/{id}/expected",
+      "/limits", "/limits/{name}", "/turns", "/workers",
+      ...["cancel", "resume", "pause", "retry", "fork", "signal", "answer", "update", "inject", "skip"]
         .map((name) => `/runs/{id}/${name}`), "/workflows", "/hooks/{id}/{token}", "/runs/{id}/locals",
       "/runs/{id}/log-points", "/health", "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
     expect(paths["/api/v1/runs"]?.["get"]?.parameters.map(({ name }) => name)).toEqual(["state", "workflow", "tag", "q",

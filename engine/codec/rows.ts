@@ -119,7 +119,7 @@ const SHAPES: { readonly [T in EventType]: string } = {
   ChildCancelled: `${MAIL} key:text reason?:text`,
   ResultInjected: `${MAIL} key:text value?:payload who:text reason:text`,
   TaskScheduled: `${DECIDED} name:text inputHash:text input?:payload retries?:count label?:text tags?:texts `
-    + "version?:text",
+    + "version?:text description?:text",
   TimerStarted: `${DECIDED} dueAt:number purpose?:text`,
   TimerCancelled: DECIDED,
   TaskCancelRequested: `${DECIDED} reason?:text`,

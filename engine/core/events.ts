@@ -90,7 +90,9 @@ export interface RunStarted extends Base {
   readonly task?: PooledCall & { readonly caller: CallerIdentity };
 }
 /** A call of a task that is made by whoever works for a pool. `options`: those given at the call, by name. */
-export interface PooledCall { readonly name: string; readonly options?: Payload }
+export interface PooledCall {
+  readonly name: string; readonly options?: Payload; readonly description?: string;
+}
 /** Who made such a call: what the task is told of its run. `startedAt`: milliseconds since 1970. */
 export interface CallerIdentity {
   readonly name: string; readonly workflow: string; readonly startedAt: number; readonly tags?: readonly string[];
@@ -161,8 +163,8 @@ export interface TaskScheduled extends Base, Decided {
   readonly inputHash: string;
   readonly input?: Payload;
   readonly retries?: number;
-  /** What its author calls this call, its tags and its version. */
-  readonly label?: string; readonly tags?: readonly string[]; readonly version?: string;
+  /** What its author calls this call, its tags, its version, and what it does in words. */
+  readonly label?: string; readonly tags?: readonly string[]; readonly version?: string; readonly description?: string;
 }
 /** The code began to sleep, or opened a timeout (`purpose`). `dueAt` was computed once, from the turn's clock. */
 export interface TimerStarted extends Base, Decided {

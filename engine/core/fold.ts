@@ -324,7 +324,7 @@ function taskOf(event: Extract<Event, { readonly type: "TaskScheduled" }>): Task
     error: undefined, cached: undefined, beat: undefined,
     attempts: [], scheduledAt: event.at, endedAt: undefined, queued: undefined, retryAt: undefined, by: event.by,
       site: event.site,
-    retries: event.retries ?? 0 };
+    retries: event.retries ?? 0, tags: event.tags ?? [], description: event.description };
 }
 function timerOf(event: Extract<Event, { readonly type: "TimerStarted" }>): TimerView {
   return { key: event.key, dueAt: event.dueAt, startedAt: event.at, state: "open", purpose: event.purpose ?? "sleep",

@@ -56,6 +56,8 @@ export interface TaskSpec {
   /** What a call of it is called where it is shown; `now` in milliseconds since 1970. */
   readonly label?: (args: readonly unknown[], now: number) => string;
   readonly tags?: readonly string[];
+  /** What it does, in words. */
+  readonly description?: string;
   /** Its author's. */
   readonly version?: string;
   /** Absent = attempts are made here. */

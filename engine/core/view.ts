@@ -24,6 +24,7 @@ export interface TaskView {
   cached: { readonly run: string; readonly key: string; readonly at: number } | undefined;
   /** seq of the delivery whose turn scheduled it. */
   readonly by: number; readonly site: string | undefined; readonly retries: number;
+  readonly tags: readonly string[]; readonly description: string | undefined;
 }
 export interface TimerView {
   readonly key: string; readonly dueAt: number; readonly startedAt: number; state: "open" | "fired" | "cancelled";

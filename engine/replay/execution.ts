@@ -107,12 +107,12 @@ export class Execution implements Caller {
   /** A durable call of a task; the promise settles in the turn of its delivery. */
   callTask(scope: Scope, spec: TaskSpec, args: readonly unknown[], explicitKey: string | undefined,
     skip: Skip): { readonly key: string; readonly promise: Promise<unknown> } {
-    const { now } = this.permit(`task '${spec.name}'`), { label, tags, version } = spec;
+    const { now } = this.permit(`task '${spec.name}'`), { label, tags, version, description } = spec;
     const key = this.key("task", spec.name, explicitKey);
     const input = this.values.encode(args, `${spec.name}(...)`);
     const promise = this.begin(scope, {
       type: "TaskScheduled", key, name: spec.name, inputHash: this.values.hash(input), ...(input && { input }),
-      ...(spec.policy.retries > 0 && { retries: spec.policy.retries }),
+      ...(spec.policy.retries > 0 && { retries: spec.policy.retries }), ...(description && { description }),
       ...(label && { label: label(args, now) }), ...(tags && { tags }), ...(version && { version }),
     }, { key, kind: "task", spec, input }, skip);
     return { key, promise };

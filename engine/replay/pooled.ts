@@ -30,7 +30,7 @@ export function callInPool(execution: Execution, scope: Scope, spec: TaskSpec, a
   const promise = execution.begin(scope, {
     type: "ChildStarted", key, childId, workflow, onClose: "cancel", pool, inputHash: values.hash(input),
     ...(input && { input }), ...(spec.label && { name: spec.label(args, now) }), ...(spec.tags && { tags: spec.tags }),
-    task: { name: spec.name, ...(options && { options }) },
+    task: { name: spec.name, ...(options && { options }), ...(spec.description && { description: spec.description }) },
   }, { key, kind: "child", childId, onClose: "cancel", task: spec.name }, skip);
   return { key, promise };
 }

@@ -4,8 +4,8 @@
  * 20 ms.
  *
  * A query is words that must all be there; `"two words"` stay together; `-word` must not be there. `type:Failed`,
- * `task:charge`, `key:charge#2`, `class:decision`, `is:failure`, `attempt:2`, `worker:w-3` and `after:100`,
- * `before:200` (seqs) look at one thing.
+ * `task:charge`, `tag:night` (of a task), `key:charge#2`, `class:decision`, `is:failure`, `attempt:2`, `worker:w-3` and
+ * `after:100`, `before:200` (seqs) look at one thing.
  */
 import { classOf, type Event } from "../../engine/core/events.ts";
 import { isFailure, keyOf, type History } from "./history.ts";
@@ -75,7 +75,11 @@ const FIELDS: ReadonlyMap<string, (value: string, history: History) => Test> = n
   ["key", (value: string): Test => (event) => keyOf(event).toLowerCase().includes(value)],
   ["task", (value: string, history: History): Test => (event) => {
     const call = history.callOf(event);
-    return call?.kind === "task" && call.name.toLowerCase().includes(value);
+    return (call?.kind === "task" || call?.pool !== undefined) && call.name.toLowerCase().includes(value);
+  }],
+  ["tag", (value: string, history: History): Test => (event) => {
+    const begun = history.events[(history.callOf(event)?.seq ?? event.seq) - 1];
+    return begun !== undefined && "tags" in begun && begun.tags?.some((tag) => tag.toLowerCase() === value) === true;
   }],
   ["kind", (value: string, history: History): Test => (event) =>
     history.callOf(event)?.kind.startsWith(value) ?? false],

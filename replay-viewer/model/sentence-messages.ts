@@ -3,7 +3,7 @@ import { duration, shortId } from "./format.ts";
 import { errorLine, shownPayload } from "./payload.ts";
 import { preview } from "./shown.ts";
 import { said, type SaidList } from "./said.ts";
-import { because, callName, dot, type Speaker } from "./speaking.ts";
+import { about, because, callName, dot, type Speaker } from "./speaking.ts";
 import type { Call } from "./calls.ts";
 import type { Payload } from "../../engine/core/events.ts";
 
@@ -18,6 +18,9 @@ const carrying = (value: Payload | undefined): SaidList => value === undefined ?
 const reason = (why: string | undefined): string => why === undefined ? "." : `: ${dot(why)}`;
 const by = (who: string | undefined): string => who === undefined || who === "" ? "Somebody" : who;
 
+/** A task's call in a pool is called as the task is. */
+const childName = (call: Call | undefined, key: string, word = "Child "): SaidList =>
+  [call?.pool === undefined ? word : "", callName(call, key)];
 /** How long a wait or a child lasted, told from its end. */
 const after = (call: Call | undefined, at: number): string => call === undefined || call.at === at ? ""
   : ` after ${duration(at - call.at)}`;
@@ -66,16 +69,17 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
     ? ["The code started ", said(event.workflow, { strong: true })]
     : ["The code called ", said(event.task.name, { strong: true }), ` in pool ${event.pool ?? "default"}`],
     " as child run ", shortId(event.childId), ...carrying(event.input), ...because(history, event.by), ".",
+    ...event.task === undefined ? [] : about({ ...event.task, tags: event.tags }),
     ...fate(history.call(event.key), { open: " It is under way.", met: "It completed" })],
-  ChildCompleted: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " completed",
+  ChildCompleted: (event, { history }) => [...childName(history.call(event.key), event.key), " completed",
     after(history.call(event.key), event.at), ...carrying(event.result), "."],
-  ChildFailed: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " failed",
+  ChildFailed: (event, { history }) => [...childName(history.call(event.key), event.key), " failed",
     after(history.call(event.key), event.at), ": ",
     dot(errorLine(event.error))],
-  ChildCancelled: (event, { history }) => ["Child ", callName(history.call(event.key), event.key), " was cancelled",
+  ChildCancelled: (event, { history }) => [...childName(history.call(event.key), event.key), " was cancelled",
     reason(event.reason)],
-  ChildCancelRequested: (event, { history }) => ["The code gave up child ",
-    callName(history.call(event.key), event.key), ...because(history, event.by), reason(event.reason)],
+  ChildCancelRequested: (event, { history }) => ["The code gave up ",
+    ...childName(history.call(event.key), event.key, "child "), ...because(history, event.by), reason(event.reason)],
   AttemptQueued: (event, { history }) => [callName(history.call(event.key), event.key), " waits for limit ",
     said(event.limit, { strong: true }), event.dueAt === undefined ? ": all its slots are taken."
       : `, for ${duration(event.dueAt - event.at)}.`],

@@ -10,7 +10,7 @@ import { errorLine, shownPayload } from "./payload.ts";
 import { preview } from "./shown.ts";
 import { bare, list, nth, said, type Said, type SaidList } from "./said.ts";
 import { MESSAGE_SPEAKERS } from "./sentence-messages.ts";
-import { because, callName, capital, dot, workerName, type About, type Of, type Speaker } from "./speaking.ts";
+import { about, because, callName, capital, dot, workerName, type About, type Of, type Speaker } from "./speaking.ts";
 import { timesUsual, workMs } from "./unusual.ts";
 
 export type { About } from "./speaking.ts";
@@ -170,7 +170,7 @@ const SPEAKERS: { readonly [T in EventType]: Speaker<T> } = {
   TaskScheduled: (event, { history }) => {
     const call = history.call(event.key);
     return ["The code called ", callName(call, event.key), " ", said(argumentsOf(event), { code: true }),
-      ...because(history, event.by), ".", ...(call === undefined ? [] : fate(call))];
+      ...because(history, event.by), ".", ...about(event), ...(call === undefined ? [] : fate(call))];
   },
   AttemptStarted: (event, { history }) => {
     const call = history.call(event.key), before = call?.tries.find((one) => one.attempt === event.attempt - 1);

@@ -28,7 +28,7 @@ export function because(history: History, by: number): SaidList {
   const event = history.event(by);
   if (event === undefined) return [];
   const call = history.callOf(event), place: SaidList = [" (", said(`event ${by}`, { seq: by }), ")"];
-  const name = call === undefined ? "it" : titleOf(call);
+  const name = call === undefined ? "it" : titleOf(call), child = call?.pool === undefined ? "child " : "";
   switch (event.type) {
     case "RunStarted": return [" at the start of the run"];
     case "TaskCompleted": return [" once ", said(name, { seq: by }), " had completed", ...place];
@@ -40,12 +40,19 @@ export function because(history: History, by: number): SaidList {
     case "SignalReceived": return [" when signal ", said(event.name, { seq: by }), " came", ...place];
     case "WaitAnswered": return [" once ", said(name, { seq: by }), " was answered", ...place];
     case "UpdateReceived": return [" for update ", said(event.name, { seq: by }), ...place];
-    case "ChildCompleted": return [" once child ", said(name, { seq: by }), " had completed", ...place];
-    case "ChildFailed": return [" after child ", said(name, { seq: by }), " had failed", ...place];
-    case "ChildCancelled": return [" after child ", said(name, { seq: by }), " was cancelled", ...place];
+    case "ChildCompleted": return [" once ", child, said(name, { seq: by }), " had completed", ...place];
+    case "ChildFailed": return [" after ", child, said(name, { seq: by }), " had failed", ...place];
+    case "ChildCancelled": return [" after ", child, said(name, { seq: by }), " was cancelled", ...place];
     case "ResultInjected": return [" when ", event.who, " settled ", said(name, { seq: by }), ...place];
     default: return [" by ", said(`event ${by}`, { seq: by })];
   }
+}
+
+/** What its author says of a task. */
+export function about({ description, tags = [] }: { readonly description?: string; readonly tags?: readonly string[] |
+  undefined }): SaidList {
+  return [description === undefined ? "" : ` ${dot(description)}`, tags.length === 0 ? ""
+    : ` Tagged ${tags.join(", ")}.`];
 }
 
 /** The first letter as a capital. */

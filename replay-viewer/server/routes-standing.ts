@@ -11,7 +11,16 @@ import * as standings from "./wire-actions.ts";
 const MOST_NAMED = 100;
 
 /** The rows of the table. */
-export function standing(parts: RouteParts): readonly Route[] { return [...ofRun(parts), ...ofLimits(parts)] }
+export function standing(parts: RouteParts): readonly Route[] {
+  return [...ofRun(parts), ...ofLimits(parts), ofWorkers(parts)];
+}
+
+function ofWorkers({ engine: { store }, redactor }: RouteParts): Route {
+  return route({ path: "/workers", scope: "read", answer: standings.workersAnswer,
+    summary: "Workers that are alive, and the pools that they work for", handle: async () => ({
+      workers: (await store.workers()).filter(({ alive }) => alive).map(({ worker, pools, info }) => ({ worker,
+        pools: [...pools], name: typeof info["name"] === "string" ? redactor.text(info["name"]) : null })) }) });
+}
 
 function ofRun({ engine, histories, redactor }: RouteParts): readonly Route[] {
   const families = new Families(engine), earlier = new EarlierRuns(engine, histories);

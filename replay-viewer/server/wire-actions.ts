@@ -62,6 +62,9 @@ export const expectedAnswer = z.object({ earlier: z.object({ runId: z.string(), 
     attempts: z.int() })) }).nullable() });
 /** `perMs`: of a rate, the time in which `max` may begin; its `held` and `waiting` are 0, and `nextAt` is the instant
  *  from which one more may. `turns`: keys of workflows with `concurrency`, as far as their runs have not ended. */
+/** Those whose lease has not lapsed. */
+export const workersAnswer = z.object({ workers: z.array(z.object({ worker: z.string(), name: z.string().nullable(),
+  pools: z.array(z.string()) })) });
 export const limitsAnswer = z.object({ limits: z.array(z.object({ name: z.string(), max: z.number(),
   perMs: z.number().nullable(), nextAt: z.number().nullable(), held: z.number(), waiting: z.number() })),
 turns: z.array(z.object({ key: z.string(), workflow: z.string(), max: z.number(), held: z.number(),

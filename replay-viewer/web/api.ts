@@ -63,7 +63,8 @@ export function useToken(text: string): void {
   try { sessionStorage.setItem(KEPT, token) } catch { /* it lives as long as the page */ }
 }
 
-async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+/** Asks the API. Rejects with a Failure, or as aborted. */
+export async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, { ...init, cache: "no-store", headers: {

@@ -28,6 +28,7 @@ const EventList = later(async () => (await import("./event-list.tsx")).EventList
 const SentenceBar = later(async () => (await import("./sentence-bar.tsx")).SentenceBar);
 const Expected = later(async () => (await import("./expected.tsx")).Expected);
 const TreeView = later(async () => (await import("./tree-view.tsx")).TreeView);
+const Unmanned = later(async () => (await import("./unmanned.tsx")).Unmanned);
 const GraphView = later(async () => (await import("./graph-view.tsx")).GraphView);
 
 /** The page of a run. */
@@ -105,6 +106,7 @@ function Head({ run }: { run: Session }): JSX.Element {
     {!over && run.forms.value.length === 0 && <span class="waits cut"
       title="What the run waits for">{row.owner !== null && !row.ownerAlive
         ? "its worker does not answer" : waitsFor(history, run.until.value)}</span>}
+    {!over && <Unmanned run={run} />}
     <div class="actions" role="group" aria-label="Actions">{actions.filter(({ rare }) => rare !== true).map((action) =>
       <button key={action.word} class={action.main ? "main" : ""} title={action.title} onClick={action.open}>
         <Icon name={action.icon} size={14} /><span class="word">{action.word}</span></button>)}

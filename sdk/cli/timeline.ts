@@ -3,7 +3,7 @@ import { formatMs, taskRunName, type Event } from "../../engine/index.ts";
 import { table, when } from "./output.ts";
 
 interface Line { readonly name: string; readonly from: number; to?: number; attempts: number; state: string;
-  note: string }
+  note: string; tags?: readonly string[] | undefined }
 /** The lines by key, in the order of calling, and those that wait for a signal by its name, oldest first. */
 interface Lines { readonly byKey: Map<string, Line>; readonly waiting: Map<string, Line[]> }
 
@@ -14,7 +14,8 @@ export function timeline(events: readonly Event[], runId: string): string {
   for (const event of events) applyTo(lines, event, runId);
   const rows = [...lines.byKey.values()].map((line) => [
     line.name, `+${formatMs(line.from - start)}`, line.to === undefined ? "" : formatMs(line.to - line.from),
-    line.attempts > 1 ? `${line.attempts} attempts` : "", line.state, line.note,
+    line.attempts > 1 ? `${line.attempts} attempts` : "", line.state,
+    [line.note, ...(line.tags ?? []).map((tag) => `#${tag}`)].filter((part) => part !== "").join("  "),
   ]);
   return table(["CALL", "AT", "TOOK", "", "STATE", ""], rows);
 }
@@ -25,7 +26,8 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
     { if (line !== undefined) Object.assign(line, { to: event.at, state, note }) };
   switch (event.type) {
     case "TaskScheduled":
-      lines.set(event.key, call(event.label ?? taskRunName(runId, event.key), event.at, "scheduled"));
+      lines.set(event.key, { ...call(event.label ?? taskRunName(runId, event.key), event.at, "scheduled"),
+        tags: event.tags });
       return;
     case "TimerStarted": lines.set(event.key, call(event.purpose ?? "timer", event.at, "waiting")); return;
     case "AttemptStarted": if (line !== undefined) Object.assign(line, { attempts: event.attempt,
@@ -43,7 +45,8 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
     case "SignalReceived": received(waiting, event); return;
     case "ChildStarted": lines.set(event.key, event.task === undefined
       ? call(`child ${event.workflow}`, event.at, "running", event.childId)
-      : call(event.name ?? taskRunName(runId, event.key), event.at, `in pool ${event.pool}`, event.childId));
+      : { ...call(event.name ?? taskRunName(runId, event.key), event.at, `in pool ${event.pool}`, event.childId),
+        tags: event.tags });
       return;
     case "ChildCompleted": end("completed", line?.note); return;
     case "ChildFailed": end("failed", event.error.message); return;
