@@ -108,6 +108,11 @@ export function outsideOf(engine: RunEngine, base: Store, runId: string): Outsid
       if ((await events(runId)).some((event) => event.type === "ResultInjected" && event.key === key)) return;
       await asked(() => operator.inject(runId, key, encodeRecorded(value, key), "ada", "test"));
     },
+    query: async (name) => {
+      const workflow = workflowSpec((await engine.row(runId)).workflow);
+      if (workflow === undefined) throw new Error(`run ${runId} is of no workflow`);
+      return operator.query(runId, workflow, name);
+    },
     pause: async () => {
       if (await has("RunPaused")) return;
       await asked(() => operator.pause(runId));

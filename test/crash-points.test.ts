@@ -12,6 +12,7 @@ import { openStore, rehearse, type Event, type RunEngine, type Store } from "../
 import { withFaults, type Fault } from "../engine/store/faults.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { effects, specimens, type Specimen } from "./corpus/workflows.ts";
+import "./corpus/surface.ts";
 import "./corpus/tasks.ts";
 import { checkHistory } from "./checker.ts";
 import { engineOn, keptOpen, outcome } from "./conversing.ts";

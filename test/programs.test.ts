@@ -17,9 +17,11 @@ import { workflowNames } from "../sdk/registry.ts";
 import { familyFrom, keptOpen } from "./conversing.ts";
 import { checkFamily } from "./family.ts";
 import { checkEnds, checkResults } from "./language/ends.ts";
+import { eventTypes, NOT_IN_PROGRAMS } from "./language/event-types.ts";
 import { beginCounting, takenOver } from "./language/limited.ts";
 import type { Release, World } from "./language/part.ts";
-import { parts } from "./language/parts.ts";
+import { useStore } from "./language/paid.ts";
+import { kinds, parts, ran } from "./language/parts.ts";
 import { act, acts, checkActs, type Act, type Told } from "./outsiders.ts";
 import { freshDatabase } from "./postgres-server.ts";
 import { codeOf, program, random, type Given } from "./random-programs.ts";
@@ -56,6 +58,7 @@ async function live(wanted: Wanted, store: Store, crash: number): Promise<void> 
   const what = `crash at ${crash}, ${JSON.stringify(wanted)}`;
   let opened = 0;
   beginCounting();
+  await useStore(store);
   const faulty = withFaults(store, (call) => opened > 0 && call - opened === crash ? "die-after" : "none");
   const outsider = await open(store, after, "none"), first = await open(faulty, before);
   opened = faulty.calls;
@@ -106,6 +109,7 @@ async function check(world: World, told: readonly Told[], release: Release): Pro
   await parts.check(world);
   for (const [id, { row, events }] of family) {
     runs++;
+    for (const { type } of events) types.add(type);
     const step = Math.max(1, Math.floor(events.length / (id === root ? 30 : 8)));
     for (let k = events.length; k >= 1; k -= step) {
       const found = await rehearse(id, specOf(row.workflow, release), events.slice(0, k), { partial: true });
@@ -115,6 +119,7 @@ async function check(world: World, told: readonly Told[], release: Release): Pro
   }
 }
 let runs = 0, known = 0;
+const types = new Set<string>();
 /** What those outside were told, so that whoever reads the output sees that all of it happens. */
 const tally = new Map<string, number>();
 function count(what: string): void { tally.set(what, (tally.get(what) ?? 0) + 1) }
@@ -147,6 +152,9 @@ describe(`random programs (SEED=${seed})`, () => {
     const outside = [...tally].sort().map(([what, times]) => `${what} ${times}`).join(", ");
     process.stderr.write(`${programCount} programs made ${runs} runs, the end of ${known} known beforehand; ` +
       `from outside: ${outside}\n`);
+    expect(programCount < 1000 ? [] : kinds.filter((kind) => !ran.has(kind)), "never made").toEqual([]);
+    expect(programCount < 1000 ? [] : eventTypes.filter((type) => !types.has(type)).toSorted(),
+      "events that never came").toEqual(programCount < 1000 ? [] : Object.keys(NOT_IN_PROGRAMS).toSorted());
   }, 600_000);
 
   test("100 on PGlite", async () => {

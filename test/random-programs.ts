@@ -5,7 +5,7 @@ import { attributes, condition, context, continueWith, expose, saga, scope, shie
   waitFor, withTimeout, workflow, z } from "../sdk/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import type { Program, Release, State } from "./language/part.ts";
-import { parts, ran } from "./language/parts.ts";
+import { counted, parts } from "./language/parts.ts";
 import { relayed, type Baton } from "./language/relay.ts";
 import { seen } from "./language/ways.ts";
 
@@ -29,7 +29,7 @@ const stuck = task("stuck", { retries: 99, retryDelay: "1h" },
 export const bump = update<z.ZodNumber, number>("bump", z.number());
 
 async function interpret(program: Program, state: State): Promise<number> {
-  ran.set(program.k, (ran.get(program.k) ?? 0) + 1);
+  counted(program);
   switch (program.k) {
     case "task": {
       const value = await work(program.v, state.shared, program.fails);
@@ -126,7 +126,7 @@ const leaf: fc.Arbitrary<Program> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ k: fc.constant("form" as const), name: fc.nat(1), ms: fc.nat(15) }) },
   { weight: 1, arbitrary: fc.record({ k: fc.constant("stuck" as const), v: fc.nat(20), ms: fc.nat(12) }) },
   { weight: 1, arbitrary: fc.record({ k: fc.constant("show" as const), v: fc.nat(20) }) },
-  { weight: 7, arbitrary: parts.leaves },
+  { weight: 9, arbitrary: parts.leaves },
 );
 export const { program } = fc.letrec<{ program: Program }>((tie) => ({
   program: fc.oneof({ maxDepth: 4, depthSize: "small" }, leaf,

@@ -1,5 +1,5 @@
 /**
- * Records golden histories: real runs of the corpus, as `reprise runs export` writes them, into
+ * Records golden histories: real runs of the corpus and its accidents, as `reprise runs export` writes them, into
  * test/histories/<version>/. What is there already is left as it is: a history that was once written must replay for
  * ever. Run it when a primitive is new, or before a release: node --import tsx test/record-histories.ts
  */
@@ -7,7 +7,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { openStore, type Event, type RunRow } from "../engine/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { allEnded, engineOn, familyOf, outcome, outsideOf } from "./conversing.ts";
+import { accidents } from "./corpus/accidents.ts";
 import { conversations } from "./corpus/conversations.ts";
+import "./corpus/surface.ts";
 import "./corpus/tasks.ts";
 import "./corpus/pools.ts";
 import "./corpus/tries.ts";
@@ -47,4 +49,13 @@ for (const { name, run, outside } of [...conversations, ...specimens.map((one) =
     write(id === runId ? name : `${name}.${kindOf(row, events)}-${++others}`, row, events);
   }
   await engine.close(0);
+}
+
+for (const { name, happen } of accidents) {
+  if (existsSync(new URL(`${name}.json`, folder))) continue;
+  const store = await openStore("memory:"), runId = await happen(store);
+  const member = (await familyOf(store)).get(runId);
+  if (member === undefined) throw new Error(`no run of ${name}`);
+  write(name, member.row, member.events);
+  await store.close();
 }

@@ -26,6 +26,8 @@ export interface Outside {
   answer(name: string, value: unknown): Promise<void>;
   update(name: string, value: unknown, key: string): Promise<unknown>;
   inject(key: string, value: unknown): Promise<void>;
+  /** What the run exposes; undefined when it has ended without. */
+  query(name: string): Promise<unknown>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Tries the run again, or forks it, unless that has been done. */

@@ -5,6 +5,7 @@ import type { Family } from "../conversing.ts";
 import type { Cached } from "./cached.ts";
 import type { Changed } from "./changed.ts";
 import type { Limited } from "./limited.ts";
+import type { Paid } from "./paid.ts";
 import type { Relayed } from "./relay.ts";
 import type { Tally } from "./tally.ts";
 import type { Turns } from "./turns.ts";
@@ -19,7 +20,7 @@ export type Program =
   | { k: "send"; name: number; v: number } | { k: "read"; name: number; ms: number }
   | { k: "condition"; of: number; ms: number } | { k: "undoable"; v: number } | { k: "show"; v: number }
   | { k: "scope" | "shield" | "saga"; body: Program } | { k: "form"; name: number; ms: number }
-  | { k: "stuck"; v: number; ms: number } | Cached | Changed | Limited | Relayed | Tally | Turns | Way;
+  | { k: "stuck"; v: number; ms: number } | Cached | Changed | Limited | Paid | Relayed | Tally | Turns | Way;
 
 /** Which code an engine has loaded: before a change, with `patched`, with `deprecatePatch`. */
 export type Release = "old" | "new" | "newest";
