@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { Cancelled, context, limit, logger, NonRetryable, saga, scope, sleep, task, taskContext, TaskError, TimedOut,
   withTimeout, workflow, type Task } from "../sdk/index.ts";
+import { openRunEngine, openStore, rehearse, type RunEngine, type Store } from "../engine/index.ts";
+import { workflowNames, workflowSpec } from "../sdk/registry.ts";
 import { testEngine, type TestEngine } from "../sdk/testing.ts";
 import { history } from "./histories.ts";
 
@@ -12,6 +14,15 @@ type Fn<A extends unknown[], R> = Task<(...args: A) => Promise<R>>;
 /** The same task, in place and in the pool. */
 function both<A extends unknown[], R>(made: Fn<A, R>): readonly Fn<A, R>[] { return [made, made.with({ pool: "gpu" })] }
 let names = 0;
+/** A store in memory for several engines at once: none ends it, and none takes it over when it opens. */
+function shared(store: Store): Store {
+  const kept: { readonly [name: string]: () => Promise<void> } = { close: async () => undefined,
+    recover: async () => undefined };
+  return new Proxy(store, { get: (target, name) => {
+    const value: unknown = kept[String(name)] ?? Reflect.get(target, name, target);
+    return typeof value === "function" ? value.bind(target) as unknown : value; // the same, with its `this`
+  } });
+}
 /** What a workflow that uses the task comes to, with the task in place and in the pool. */
 async function eachOf<A extends unknown[], R>(made: Fn<A, R>, code: (one: Fn<A, R>) => Promise<unknown>):
   Promise<readonly [unknown, unknown]> {
@@ -176,6 +187,57 @@ describe("a task with a pool gives its caller what one in place does", () => {
   test("called outside any run, it is a run of one task", async () => {
     t = await testEngine();
     expect(await add.with({ pool: "gpu" })(1)).toBe(2);
+  });
+});
+
+describe("while no worker is there, a task with a pool", () => {
+  let engine: RunEngine, store: Store;
+  const open = (pools: readonly string[]): Promise<RunEngine> => openRunEngine({ database: "", store: shared(store),
+    workflow: workflowSpec, workflows: workflowNames, pools, claims: "all",
+    observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+  const ran: string[] = [];
+  const far = task("far", { pool: "nowhere" }, async (what: string) => { ran.push(what); return what });
+  async function started(code: () => Promise<unknown>): Promise<string> {
+    const name = `pooled-${names++}`;
+    workflow(name, code);
+    store = await openStore("memory:");
+    engine = await open(["default"]);
+    const spec = workflowSpec(name);
+    if (spec === undefined) throw new Error("just defined");
+    return (await engine.start({ workflow: spec, input: undefined })).runId;
+  }
+  const limited = (one: typeof far): Promise<unknown> => one("late").catch((error: unknown) =>
+    error instanceof TaskError && error.cause instanceof TimedOut ? [error.attempts, error.message] : error);
+
+  test("fails by queueTimeout and deadline, also when another engine has its run by then", async () => {
+    t = await testEngine(); // for afterEach; the engines here are plain ones
+    const runId = await started(async () => [await limited(far.with({ queueTimeout: 60 })),
+      await limited(far.with({ deadline: 1500 }))]);
+    await expect.poll(async () => (await engine.history(runId)).filter(({ type }) => type === "ChildStarted").length)
+      .toBe(2);
+    await engine.close(0);
+    engine = await open(["default"]);
+    expect(await engine.result(runId)).toEqual([[0, "the wait of task 'far' to begin took longer than 60 ms"],
+      [0, "task 'far' with all its attempts took longer than 1500 ms"]]);
+    const spec = workflowSpec((await engine.row(runId)).workflow), events = await engine.history(runId);
+    expect(spec && (await rehearse(runId, spec, events)).diff, "it replays").toBeUndefined();
+    const worker = await open(["nowhere"]);
+    await expect.poll(async () => (await store.listRuns({ limit: 9, states: ["pending"] })).length).toBe(0);
+    expect(ran, "a worker that comes makes none of them").toEqual([]);
+    await worker.close(0);
+    await engine.close(0);
+  });
+
+  test("waits for one, without a limit; with one, it is the worker's when it has begun", async () => {
+    t = await testEngine();
+    const runId = await started(async () => [await far("in time"), await far.with({ queueTimeout: 5_000 })("soon")]);
+    await expect.poll(async () => (await engine.history(runId)).some(({ type }) => type === "ChildStarted")).toBe(true);
+    const worker = await open(["nowhere"]);
+    expect(await engine.result(runId)).toEqual(["in time", "soon"]);
+    expect((await engine.history(runId)).filter(({ type }) => type === "TimerFired" || type === "TaskFailed"))
+      .toEqual([]);
+    await worker.close(0);
+    await engine.close(0);
   });
 });
 

@@ -70,6 +70,7 @@ export class Fold {
       case "TaskCompleted": this.#task(event.key, { state: event.cached === undefined ? "completed" : "cached",
         cached: event.cached, result: event.result, endedAt: event.at }, event.at); return;
       case "TaskFailed": this.#task(event.key, { state: "failed", error: event.error, endedAt: event.at }, event.at);
+        this.#child(event.key, { state: "failed", error: event.error, endedAt: event.at }); // where it was in a pool
         return;
       case "TaskCancelled": case "TaskCancelRequested":
         this.#task(event.key, { state: "cancelled", endedAt: event.at }, event.at); return;

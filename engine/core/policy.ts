@@ -45,6 +45,15 @@ export interface TaskPolicy {
   readonly onFailed?: (error: Error) => void | Promise<void>;
 }
 
+/** What limits how long a call may wait until its next attempt begins; undefined: nothing does. `first`: none has been
+ *  made. */
+export function waitLimit(name: string, { queueTimeoutMs = Infinity, deadlineMs = Infinity }: TaskPolicy,
+  first: boolean): { readonly limitMs: number; readonly what: string } | undefined {
+  const queueMs = first ? queueTimeoutMs : Infinity, limitMs = Math.min(queueMs, deadlineMs);
+  return limitMs === Infinity ? undefined : { limitMs, what: queueMs <= deadlineMs
+    ? `the wait of task '${name}' to begin` : `task '${name}' with all its attempts` };
+}
+
 /** A limit shared by all workers: `max` at once, or `max` in `perMs` milliseconds. */
 export interface LimitSpec { readonly name: string; readonly max: number; readonly perMs?: number }
 

@@ -41,6 +41,8 @@ export interface OpenChild extends OpenCall {
   readonly onClose: ClosePolicy;
   /** The task of which it is one call: its end is the task's. */
   readonly task?: string;
+  /** By when its first attempt must begin, in milliseconds since 1970; absent: whenever, or somebody has taken it. */
+  beginBy?: { readonly dueAt: number; readonly limitMs: number; readonly what: string } | undefined;
 }
 export type Open = OpenTask | OpenTimer | OpenWait | OpenChild;
 /** A call before it has its scope and its promise. */

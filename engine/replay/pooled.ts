@@ -5,7 +5,7 @@
  */
 import { TaskError } from "../core/errors.ts";
 import type { ErrorRecord, Payload } from "../core/events.ts";
-import type { TaskSpec } from "../core/policy.ts";
+import { waitLimit, type TaskSpec } from "../core/policy.ts";
 import type { Skip } from "./calls.ts";
 import type { Execution } from "./execution.ts";
 import type { Scope } from "./scope.ts";
@@ -25,13 +25,15 @@ export function callInPool(execution: Execution, scope: Scope, spec: TaskSpec, a
   readonly promise: Promise<unknown> } {
   const { now } = execution.permit(`task '${spec.name}'`), { values } = execution;
   const key = execution.key("task", spec.name, at.key);
+  const limit = waitLimit(spec.name, spec.policy, true);
   const childId = values.childId(execution.run.id, key, now);
   const input = values.encode(args, `${spec.name}(...)`);
   const promise = execution.begin(scope, {
     type: "ChildStarted", key, childId, workflow, onClose: "cancel", pool, inputHash: values.hash(input),
     ...(input && { input }), ...(spec.label && { name: spec.label(args, now) }), ...(spec.tags && { tags: spec.tags }),
     task: { name: spec.name, ...(options && { options }), ...(spec.description && { description: spec.description }) },
-  }, { key, kind: "child", childId, onClose: "cancel", task: spec.name }, skip);
+  }, { key, kind: "child", childId, onClose: "cancel", task: spec.name,
+    ...(limit && { beginBy: { ...limit, dueAt: now + limit.limitMs } }) }, skip);
   return { key, promise };
 }
 

@@ -3,8 +3,7 @@
  * start what was decided, give it back when it has nothing to do.
  */
 import { Cancelled, RepriseError } from "../core/errors.ts";
-import { isDelivery, isTerminal, type Delivery, type Draft, type Event,
-  type Terminal } from "../core/events.ts";
+import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type Terminal } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { describeDivergence, type Divergence } from "../replay/divergence.ts";
@@ -26,7 +25,8 @@ import { disownRejections, ownRejections, type Owner } from "./rejections.ts";
 import { bearAgain, changeOf, goesAlong, originOf, sends, sentWith, withRetry, type Sender,
   type Unread } from "./sent.ts";
 import { Tasks } from "./tasks.ts";
-import { earliest, Timers, type TimerHost } from "./timers.ts";
+import { dueOf, earliest, Timers, type TimerHost } from "./timers.ts";
+import { unlessBegun } from "./unbegun.ts";
 
 /** A run with nothing to do for so long is given back, and costs no memory any more. */
 const IDLE_MS = 10_000;
@@ -92,8 +92,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#outbox = new Outbox({ runId: claim.runId, epoch: claim.epoch, head: last.seq,
       previousSeq: history.lastFirstSeq, lastAt: last.at, uuid: host.ids.uuid });
     this.#execution = new Execution({ run: this.run, seed: started.seed, workflow, history: history.events,
-      partial: history.partial, values, host: this,
-      strict: workflow.evolve === "strict" });
+      partial: history.partial, values, host: this, strict: workflow.evolve === "strict" });
     this.#tasks = new Tasks(this, host, history.events);
     this.#timers = new Timers(this);
     ownRejections(claim.runId, this);
@@ -125,14 +124,16 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.add(...parkedAt(this.now(), error));
   }
   *timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">> {
-    for (const call of this.#execution.open.values()) if (call.kind === "timer") yield call;
+    yield* dueOf(this.#execution.open.values());
     if (this.#deadline < Infinity) yield { key: DEADLINE, dueAt: this.#deadline };
   }
   fire(key: string, dueAt: number): void {
+    const call = this.#execution.open.get(key);
     if (key === DEADLINE) {
       if (this.#deadline === Infinity) return;
       this.#late = true;
-    }
+    } else if (call?.kind === "child") { void unlessBegun(call, this, this.#host, this.#execution); return }
+    else if (call === undefined) return; // it has ended
     this.deliver({ type: "TimerFired", at: Math.max(dueAt, this.now()), key }, dueAt);
   }
   /** When its time is over; Infinity: never, or it is over and the code is told. */
@@ -225,7 +226,6 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   }
 
   take(): Outgoing | undefined { return this.#outbox.take() }
-
   landed(): void {
     const { events, born } = this.#outbox.landed();
     for (const one of born) this.#host.adopt(one);
@@ -249,9 +249,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   refused(why: StoreError | undefined): void {
     if (why === undefined) { this.#leave({ how: "lost" }); return }
     if (why.code === "DISK_FULL") { this.#leave({ how: "parked", error: why }); return }
-    this.#leave(
-      { how: "parked", error: new RepriseError("APPEND_REFUSED", `the database refuses the data: ${why.message}`,
-      "Look at the values that this run was about to record.") });
+    this.#leave({ how: "parked", error: new RepriseError("APPEND_REFUSED",
+      `the database refuses the data: ${why.message}`, "Look at the values that this run was about to record.") });
   }
 
   #replay(deliveries: readonly Delivery[], index: number): void {
@@ -330,6 +329,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     for (const decision of result.decisions) {
       this.add(this.#retried(decision), changeOf(decision));
       const call = this.#execution.open.get(decision.key);
+      if (call?.kind === "child" && call.beginBy && !this.#paused) this.#timers.arm(call.key, call.beginBy.dueAt);
       switch (decision.type) {
         case "TaskScheduled": if (call?.kind === "task") this.#tasks.begin(call, 1); break;
         case "TimerStarted": if (call?.kind === "timer" && !this.#paused) this.#timers.arm(call.key, call.dueAt); break;

@@ -121,7 +121,7 @@ export function childIdOf(runId: string, key: string, at: number): string {
 }
 
 const CHILD_ENDS: ReadonlySet<string> = new Set(["ChildCompleted", "ChildFailed", "ChildCancelled",
-  "ChildCancelRequested"]);
+  "ChildCancelRequested", "TaskFailed"]);
 const ENDS: ReadonlySet<string> = new Set(["TaskCompleted", "TaskFailed", "WaitAnswered", "ChildCompleted",
   "ChildFailed", "ChildCancelled", "ResultInjected", "TimerFired"]);
 

@@ -83,7 +83,7 @@ export function valueOf(delivery: Delivery, execution: Execution): unknown {
     case "TaskCompleted": return decodeValue(delivery.result);
     case "TaskFailed": {
       const call = execution.open.get(delivery.key);
-      const name = call?.kind === "task" ? call.spec.name : delivery.key;
+      const name = call?.kind === "task" ? call.spec.name : pooled(delivery.key, execution) ?? delivery.key;
       return new TaskError(name, delivery.attempts, fromErrorRecord(delivery.error), decodeValue(delivery.error.data));
     }
     case "SignalReceived": case "WaitAnswered": case "UpdateReceived": case "ResultInjected":

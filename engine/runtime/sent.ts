@@ -41,7 +41,7 @@ export function goesAlong<E extends Draft<Delivery>>(event: E): event is Extract
 export interface Sending { readonly sent: readonly Sent[]; readonly born?: Birth }
 
 const SENDING: ReadonlySet<string> = new Set(["ChildStarted", "ChildCancelRequested", "SignalSent", "RunContinued",
-  "ResultInjected", "RunCompleted", "RunFailed", "RunCancelled"]);
+  "ResultInjected", "TaskFailed", "RunCompleted", "RunFailed", "RunCancelled"]);
 /** May something go with this event? */
 export function sends(event: { readonly type: string }): boolean { return SENDING.has(event.type) }
 
@@ -55,10 +55,10 @@ export function sentWith(decision: Draft, sender: Sender): Sending | undefined {
     case "SignalSent": return { sent: [{ from: run.id, runId: decision.to, kind: "signal",
       dedupe: `${run.id}/${decision.key}`, payload: JSON.stringify({ name: decision.name, value: decision.value }) }] };
     case "RunContinued": return nextLink(decision, sender);
-    case "ResultInjected": { // of a task's call in a pool: its attempts are no longer wanted there
+    case "ResultInjected": case "TaskFailed": { // of a task's call in a pool: it is no longer wanted there
       const call = sender.call(decision.key);
-      return call?.kind === "child" && call.task !== undefined
-        ? { sent: [giveUp(run, call, "a person gave its result")] } : undefined;
+      return call?.kind !== "child" || call.task === undefined ? undefined : { sent: [giveUp(run, call,
+        decision.type === "TaskFailed" ? "nobody began it in time" : "a person gave its result")] };
     }
     case "RunCompleted": case "RunFailed": case "RunCancelled": {
       const again = decision.type === "RunFailed" && decision.retriedAs !== undefined

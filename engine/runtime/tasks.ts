@@ -1,7 +1,7 @@
 /** The attempts of one run's open tasks: start, retry after a durable delay, time out, abort. */
 import { RepriseError, TimedOut } from "../core/errors.ts";
 import type { Event, Payload, TaskCompleted } from "../core/events.ts";
-import { Identity, type LimitSpec } from "../core/policy.ts";
+import { Identity, waitLimit, type LimitSpec } from "../core/policy.ts";
 import type { Job } from "../core/runner.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { encodeRecorded } from "../codec/limits.ts";
@@ -68,9 +68,8 @@ export class Tasks {
   /** Starts an attempt, outside any turn. */
   begin(call: OpenTask, attempt: number): void {
     const task = this.#track(call, this.#past?.get(call.key));
-    const { limits, queueTimeoutMs, deadlineMs } = call.spec.policy;
-    if (this.#draining) return;
-    if ((queueTimeoutMs !== undefined || deadlineMs !== undefined) && this.#tooLate(task, attempt)) return;
+    const { limits } = call.spec.policy;
+    if (this.#draining || this.#tooLate(task, attempt)) return;
     task.underway = true;
     if (limits === undefined || limits.length === 0) this.#start(task, attempt);
     else void this.#admit(task, attempt, limits);
@@ -271,10 +270,9 @@ export class Tasks {
 
   /** The task fails unless its attempt begins in time. True: it has already. */
   #tooLate(task: Task, attempt: number): boolean {
-    const { name, policy: { queueTimeoutMs, deadlineMs = Infinity } } = task.call.spec;
-    const queueMs = attempt === 1 && queueTimeoutMs !== undefined ? queueTimeoutMs : Infinity;
-    const limitMs = Math.min(queueMs, deadlineMs);
-    const what = queueMs <= deadlineMs ? `the wait of task '${name}' to begin` : `task '${name}' with all its attempts`;
+    const { name, policy } = task.call.spec, limit = waitLimit(name, policy, attempt === 1);
+    if (limit === undefined) return false;
+    const { limitMs, what } = limit;
     const fail = (): void => {
       if (!this.#wants(task)) return;
       const error = new TimedOut(what, limitMs);
@@ -286,7 +284,7 @@ export class Tasks {
     const left = task.scheduledAt + limitMs - this.#host.now();
     if (left < 0) { fail(); return true }
     task.begun?.();
-    task.begun = limitMs === Infinity ? undefined : this.#host.clock.after(left, fail);
+    task.begun = this.#host.clock.after(left, fail);
     return false;
   }
 

@@ -1,5 +1,5 @@
 /** The timers of one hot run: which are open, its code knows; here are those whose time is near. */
-import type { OpenTimer } from "../replay/calls.ts";
+import type { Open, OpenTimer } from "../replay/calls.ts";
 import type { Clock } from "./clock.ts";
 
 /** Whose timers they are, and who is told that one is due. */
@@ -8,6 +8,14 @@ export interface TimerHost {
   now(): number;
   timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">>;
   fire(key: string, dueAt: number): void;
+}
+
+/** What of a run's open calls is due by itself: its timers, and the calls in pools that must begin in time. */
+export function* dueOf(open: Iterable<Open>): Iterable<Pick<OpenTimer, "key" | "dueAt">> {
+  for (const call of open) {
+    if (call.kind === "timer") yield call;
+    else if (call.kind === "child" && call.beginBy !== undefined) yield { key: call.key, dueAt: call.beginBy.dueAt };
+  }
 }
 
 /** The process's own timer, 0.6 KB, is set only when one is due within this. */

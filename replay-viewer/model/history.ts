@@ -142,7 +142,8 @@ export class History {
       case "AttemptFailed": return last("AttemptStarted", event.key);
       case "RetryScheduled": return last("AttemptFailed", event.key);
       case "TaskCompleted": return last("AttemptStarted", event.key) || last("TaskScheduled", event.key);
-      case "TaskFailed": return last("AttemptFailed", event.key) || last("TaskScheduled", event.key);
+      case "TaskFailed": return last("AttemptFailed", event.key) || last("TaskScheduled", event.key)
+        || last("ChildStarted", event.key);
       case "TaskCancelled": return last("TaskCancelRequested", event.key) || last("CancelRequested", RUN_KEY);
       case "TimerFired": return last("TimerStarted", event.key);
       case "RunLost": return this.holds.at(-1)?.seq ?? 0;

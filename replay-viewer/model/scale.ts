@@ -37,6 +37,7 @@ export function idleStretches(history: History, until: number): Gap[] {
       case "AttemptStarted": running.add(event.key); break;
       case "AttemptFailed": case "TaskCompleted": case "TaskFailed": case "TaskCancelled": case "TaskCancelRequested":
         running.delete(event.key);
+        children.delete(event.key); // a task's call in a pool that nobody began
         break;
       case "ChildStarted": children.add(event.key); break;
       case "ChildCompleted": case "ChildFailed": case "ChildCancelled": case "ChildCancelRequested":
