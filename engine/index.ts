@@ -43,6 +43,8 @@ export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator, undeclared } from "./runtime/operator.ts";
 export { dryRun } from "./runtime/dry-run.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
+export { CodeCheck, groupDifferences, OPEN_STATES, type CodeLines, type Difference, type DifferenceGroup,
+  type DifferenceSide, type Standing, type Verdict } from "./runtime/check.ts";
 export { guardRejections } from "./runtime/rejections.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";

@@ -4,6 +4,7 @@ import { databaseSetting, withoutPassword } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { proving } from "./proof.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
+import { keepingSources } from "./sources.ts";
 import { unfinishedRuns } from "./unfinished.ts";
 import { asksForViewer, serveIfAsked, viewerOf, type ServedViewer } from "./viewer.ts";
 
@@ -56,10 +57,10 @@ async function openForScript(): Promise<DefaultEngine> {
   if (database.from === "default under Vitest") {
     process.stderr.write("reprise: no database is configured; under Vitest runs are kept in memory\n");
   }
-  let viewer: ServedViewer | undefined;
-  const told = consoleObserver((runId, seq) => viewer?.link(runId, seq));
+  let viewer: ServedViewer | undefined, opened: RunEngine | undefined;
+  const told = keepingSources(consoleObserver((runId, seq) => viewer?.link(runId, seq)), () => opened?.store);
   const observer = proving(told, async () => (await defaultEngine()).engine, notDeterministic);
-  const engine = await openRunEngine({
+  const engine = opened = await openRunEngine({
     database: database.value, workflow: workflowSpec, workflows: workflowNames, observer, claims: "own",
     serve: asksForViewer(undefined),
   });

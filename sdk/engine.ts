@@ -5,6 +5,7 @@ import { consoleObserver } from "./console.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
 import { runHandle, type RunHandle } from "./handle.ts";
 import { workflowNames, workflowSpec } from "./registry.ts";
+import { keepingSources } from "./sources.ts";
 import { noteCall } from "./start.ts";
 import { asksForViewer, serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
@@ -41,10 +42,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const work = options.work ?? true;
   noteCall();
   const database = options.database ?? databaseSetting().value;
-  let viewer: ServedViewer | undefined;
-  const engine = await openRunEngine({
+  let viewer: ServedViewer | undefined, opened: RunEngine | undefined;
+  const engine = opened = await openRunEngine({
     database, workflow: workflowSpec, workflows: workflowNames, serve: asksForViewer(options.viewer),
-    observer: consoleObserver((runId, seq) => viewer?.link(runId, seq)), claims: work === false ? "none" : "all",
+    observer: keepingSources(consoleObserver((runId, seq) => viewer?.link(runId, seq)), () => opened?.store),
+    claims: work === false ? "none" : "all",
     ...(options.name !== undefined && { name: options.name }),
     ...(typeof work === "object" && work.pool !== undefined && { pools: [work.pool] }),
     ...(typeof work === "object" && work.concurrency !== undefined && { concurrency: work.concurrency }),

@@ -4,8 +4,9 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { contentHash, siteParts, type Store } from "../engine/index.ts";
+import { contentHash, siteParts, type Observer, type Store } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
+import { workflowSpec } from "./registry.ts";
 
 /** A version with its files: path relative to the package root -> text. */
 export interface CodeVersion { readonly version: string; readonly files: ReadonlyMap<string, string> }
@@ -55,6 +56,19 @@ export async function keepSources(store: Store, file: string | undefined): Promi
   await store.putSources(
     { codeVersion: version, files: Object.fromEntries(hashed.map(({ path, hash }) => [path, hash])) },
     hashed.map(({ hash, text }) => ({ hash, text })));
+}
+
+/** The same observer, which also keeps the sources of workflows whose runs come to this process: what ran them can be
+ *  shown when it has changed. */
+export function keepingSources(observer: Observer, store: () => Store | undefined): Observer {
+  const kept = new Set<string>();
+  return { ...observer, events: (run, events) => {
+    observer.events(run, events);
+    const there = store(), file = workflowSpec(run.workflow)?.file;
+    if (there === undefined || file === undefined || kept.has(file)) return;
+    kept.add(file);
+    keepSources(there, file).catch(() => { kept.delete(file) }); // for people only; the run does not need them
+  } };
 }
 
 function collect(path: string, root: string, files: Map<string, string>): void {

@@ -1,9 +1,10 @@
 /** The replay viewer inside a program: served over the program's own engine, for as long as that is open. */
 import { join } from "node:path";
-import { encodeRecorded, RepriseError, type RunEngine } from "../engine/index.ts";
-import type { RunActions, RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
+import { CodeCheck, encodeRecorded, RepriseError, type RunEngine } from "../engine/index.ts";
+import type { CodeSource, RunActions, RunDebug, Viewer } from "../replay-viewer/server/viewer.ts";
 import { databaseSetting, packageRoot, viewerSetting } from "./config.ts";
-import { offeredWorkflows, startable } from "./registry.ts";
+import { offeredWorkflows, startable, workflowNames, workflowSpec } from "./registry.ts";
+import { codeVersionOf } from "./sources.ts";
 
 /** How a program serves its viewer: on this machine only. For more there is `reprise server start`. */
 export interface ProgramViewer {
@@ -56,7 +57,7 @@ export async function serveViewer(engine: RunEngine, options: ProgramViewer & { 
   const folder = stateFolder(database), token = keptToken(folder);
   const open = (port: number): Promise<Viewer> => openViewer({ engine, token, port, holdsProcess: false,
     allowActions: options.readOnly !== true, ...(options.debug && { debug: options.debug }),
-    actions: startActions(engine) });
+    actions: startActions(engine), code: loadedCode(engine, by === "dev") });
   const viewer = await open(options.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (options.port === undefined && error instanceof RepriseError && error.code === "PORT_TAKEN") return open(0);
     throw error;
@@ -85,6 +86,14 @@ export function startActions(engine: RunEngine): Required<Pick<RunActions, "star
     },
     workflows: () => offeredWorkflows().map(({ schema, ...offer }) => ({ ...offer, schema: schema() })),
   };
+}
+
+/** The workflows that this process has loaded. `watched`: they are loaded anew when a file is saved. */
+export function loadedCode(engine: RunEngine, watched = false): CodeSource {
+  const check = new CodeCheck(engine.store, { codeOf: ({ workflow }) => workflowSpec(workflow),
+    textOf: ({ file: entry }, file) => codeVersionOf(entry).files.get(file) });
+  return { watched, workflow: workflowSpec, any: () => workflowNames().length > 0,
+    verdict: (row) => check.verdict(row) };
 }
 
 /** The folder of the embedded database; `.reprise/` beside package.json where there is none. */

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import type { RunEngine } from "../engine/index.ts";
 import { openViewer, type Viewer, type ViewerOptions } from "../replay-viewer/server/viewer.ts";
 import { withdrawDefault } from "../sdk/default-engine.ts";
-import { startActions } from "../sdk/viewer.ts";
+import { loadedCode, startActions } from "../sdk/viewer.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./chromium.ts";
 import { openWorld } from "./viewer-world.ts";
 
@@ -29,8 +29,8 @@ const faults = new WeakMap<Page, string[]>();
 /** Opens all of it. `polite`: without the run of hostile values. */
 export async function openHouse(options: Partial<ViewerOptions> = {}, polite = false): Promise<House> {
   const { engine, ids } = await openWorld(polite);
-  const viewer = await openViewer({ engine, port: 0, actions: startActions(engine), ...options,
-    limits: { perSecond: 10_000, burst: 10_000, ...options.limits } });
+  const viewer = await openViewer({ engine, port: 0, actions: startActions(engine), code: loadedCode(engine),
+    ...options, limits: { perSecond: 10_000, burst: 10_000, ...options.limits } });
   const executablePath = chromiumPath();
   const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGS] });
   const mine = viewer.url.slice(viewer.url.indexOf("#"));

@@ -42,15 +42,19 @@ const CAUSE: { readonly [K in DivergenceKind]: string } = {
   CHANGED: "the call is made with another input, or the form asks for something else",
 };
 
+/** What the kind of a difference means. */
+export function causeOf(kind: DivergenceKind): string { return CAUSE[kind] }
+
 /** Lines for a person: both sides with their source lines, the place, the likely cause, and the ways out. */
-export function describeDivergence(divergence: Divergence, sourceLine?: (site: string) => string | undefined): string {
+export function describeDivergence(divergence: Divergence,
+  sourceLine?: (site: string, side: "recorded" | "issued") => string | undefined): string {
   const { kind, recorded, issued, after } = divergence;
   const lines =
     [`${kind}: ${CAUSE[kind]}, after event ${after.seq} (${after.type}${after.key ? ` ${after.key}` : ""})`];
   const show = (sign: string, who: string, side: Side | undefined): void => {
     if (side === undefined) { lines.push(`  ${sign} ${who}: nothing`); return }
     lines.push(`  ${sign} ${who}: ${side.type} ${side.key}${side.site ? `  at ${side.site}` : ""}`);
-    const text = side.site && sourceLine?.(side.site);
+    const text = side.site && sourceLine?.(side.site, side === recorded ? "recorded" : "issued");
     if (text) lines.push(`      ${text.trim()}`);
   };
   show("-", "history ", recorded);

@@ -150,16 +150,20 @@ export function siteParts(site: string): { readonly place: string; readonly file
 export function siteLine(site: string): string | undefined {
   const { file, line } = siteParts(site) ?? {};
   if (file === undefined || line === undefined) return undefined;
+  return textOnDisk(file)?.split("\n")[line - 1];
+}
+
+/** The text of a site's file, as it is on disk now. */
+export function textOnDisk(file: string): string | undefined {
   const path = join(packageOf(join(process.cwd(), "x")), file);
-  return existsSync(path) ? readFileSync(path, "utf8").split("\n")[line - 1] : undefined;
+  return file !== "" && existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 /** A few numbered lines around a site, the one at fault marked. */
 export function codeFrame(site: string, around = 2): string | undefined {
   const { file = "", line: at = 0, column = 0 } = siteParts(site) ?? {};
-  const path = file === "" ? "" : join(packageOf(join(process.cwd(), "x")), file);
-  if (!existsSync(path)) return undefined;
-  const lines = readFileSync(path, "utf8").split("\n");
+  const lines = textOnDisk(file)?.split("\n");
+  if (lines === undefined) return undefined;
   const shown = lines.slice(Math.max(0, at - 1 - around), at + around).map((text, i) => {
     const n = Math.max(1, at - around) + i;
     return `${n === at ? ">" : " "} ${String(n).padStart(4)} | ${text}`;

@@ -38,14 +38,21 @@ export async function replayTo(runId: string, workflow: WorkflowSpec, history: r
   throw new RepriseError("REPLAY_DIVERGED", `run ${runId} no longer matches its code.\n${diff ?? ""}`, DIVERGENCE_HINT);
 }
 
+interface HowRehearsed {
+  /** The history may end within the decisions of one turn. */
+  readonly partial?: boolean;
+  /** What a worker would note and go on with is no difference, unless the workflow is `evolve: "strict"`. */
+  readonly asWorker?: boolean;
+}
+
 /** Runs the code of `workflow` through `history`. Tasks are never run; nothing is written. */
 export function rehearse(runId: string, workflow: WorkflowSpec, history: readonly Event[],
-  options: { readonly partial?: boolean } = {}): Promise<Rehearsal> {
+  options: HowRehearsed = {}): Promise<Rehearsal> {
   return rehearsed(runId, workflow, history, options);
 }
 
 function rehearsed(runId: string, workflow: WorkflowSpec, history: readonly Event[],
-  options: { readonly partial?: boolean }): Promise<Rehearsal & { readonly execution: Execution }> {
+  options: HowRehearsed): Promise<Rehearsal & { readonly execution: Execution }> {
   const started = history[0];
   if (started?.type !== "RunStarted") throw new RepriseError("HISTORY_CORRUPT",
     "the history does not begin with RunStarted",
@@ -60,7 +67,8 @@ function rehearsed(runId: string, workflow: WorkflowSpec, history: readonly Even
     const execution = new Execution({
       run: new Identity(runId, started),
       seed: started.seed, workflow, history: withoutEngineEnd(history), partial: options.partial ?? false,
-      values, host: { line: () => undefined, fatal: () => afterTurns(() => end(undefined)),
+      values, strict: workflow.evolve === "strict" || options.asWorker !== true,
+      host: { line: () => undefined, tolerate: () => undefined, fatal: () => afterTurns(() => end(undefined)),
         park: () => afterTurns(() => end(undefined)) },
     });
     const deliveries = history.filter(isDelivery);

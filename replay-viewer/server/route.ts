@@ -1,6 +1,7 @@
 /** What a route is: its place in the table, the schemas that check what comes in, and what it does. */
 import { z } from "zod";
 import type { Clock, RunEngine } from "../../engine/index.ts";
+import type { CodeSurvey } from "./code-survey.ts";
 import type { RunDebug } from "./debug.ts";
 import type { RunActions } from "./engine-actions.ts";
 import type { Histories } from "./history.ts";
@@ -20,6 +21,7 @@ export interface RouteParts {
   readonly actions: RunActions;
   readonly allowActions: boolean;
   readonly debug: RunDebug | undefined;
+  readonly survey: CodeSurvey;
   readonly version: string;
 }
 

@@ -1,4 +1,4 @@
-/** Routes that say how things stand: what a run waits for, its family, who is in a limit. */
+/** Routes that say how things stand: what a run waits for, its family, who is in a limit, what the code fits. */
 import type { z } from "zod";
 import { decodeValue, TERMINAL_STATES, type RunRow } from "../../engine/index.ts";
 import { EarlierRuns, MOST_CALLS } from "./earlier.ts";
@@ -6,13 +6,14 @@ import { Families, MOST_RUNS, type Kin } from "./family.ts";
 import { route, type Route, type RouteParts } from "./route.ts";
 import * as wire from "./wire.ts";
 import * as standings from "./wire-actions.ts";
+import { codeAnswer } from "./wire-code.ts";
 
 /** Runs of a limit that are told by name at most. */
 const MOST_NAMED = 100;
 
 /** The rows of the table. */
 export function standing(parts: RouteParts): readonly Route[] {
-  return [...ofRun(parts), ...ofLimits(parts), ofWorkers(parts)];
+  return [...ofRun(parts), ...ofLimits(parts), ofWorkers(parts), ofCode(parts)];
 }
 
 function ofWorkers({ engine: { store }, redactor }: RouteParts): Route {
@@ -20,6 +21,12 @@ function ofWorkers({ engine: { store }, redactor }: RouteParts): Route {
     summary: "Workers that are alive, and the pools that they work for", handle: async () => ({
       workers: (await store.workers()).filter(({ alive }) => alive).map(({ worker, pools, info }) => ({ worker,
         pools: [...pools], name: typeof info["name"] === "string" ? redactor.text(info["name"]) : null })) }) });
+}
+
+function ofCode({ survey }: RouteParts): Route {
+  return route({ path: "/code", scope: "read", answer: codeAnswer, handle: async () => survey.look(),
+    summary: "Runs in flight by workflow and code version, and what the code that is loaded would do with them; ask "
+      + "again until `checked` is `total`" });
 }
 
 function ofRun({ engine, histories, redactor }: RouteParts): readonly Route[] {

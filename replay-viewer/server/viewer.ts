@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { originals, realClock, RepriseError, type Clock, type RunEngine } from "../../engine/index.ts";
+import { CodeSurvey, type CodeSource } from "./code-survey.ts";
 import type { RunDebug } from "./debug.ts";
 import { engineActions, type RunActions } from "./engine-actions.ts";
 import type { FeedParts } from "./feed.ts";
@@ -21,6 +22,7 @@ import { StoreClock } from "./store-clock.ts";
 import { newToken, Tokens, type AccessToken, type RateLimits } from "./tokens.ts";
 
 export { newToken, type AccessToken, type Scope } from "./tokens.ts";
+export type { CodeSource } from "./code-survey.ts";
 export type { RunDebug } from "./debug.ts";
 export type { RunActions } from "./engine-actions.ts";
 export type { KeyPattern } from "./redact.ts";
@@ -50,6 +52,8 @@ export interface ViewerOptions {
   readonly actions?: Partial<RunActions>;
   /** Shows variables of past runs, by running their code; without it those routes answer 403 DEBUG_OFF. */
   readonly debug?: RunDebug;
+  /** The workflows of whoever serves it, to be compared with runs in flight; without it their versions are told. */
+  readonly code?: CodeSource;
   /** Further keys whose values are secret. */
   readonly redact?: readonly KeyPattern[];
   readonly limits?: ViewerLimits;
@@ -121,7 +125,8 @@ function serve(server: Server, options: ViewerOptions, bound: Bound): () => Prom
   const storeClock = new StoreClock(engine, clock);
   const onError = options.onError ?? ((error: unknown) => { report(error, redactor) });
   const guard = new Guard({ ...hostsOf(options, bound), tokens: new Tokens(bound.tokens, clock, limits) });
-  const routes = routesOf({ engine, histories, redactor, clock, storeClock, version: packageVersion(),
+  const survey = new CodeSurvey(engine, options.code, clock, redactor);
+  const routes = routesOf({ engine, survey, histories, redactor, clock, storeClock, version: packageVersion(),
     actions: { ...engineActions(engine), ...options.actions }, allowActions: options.allowActions ?? true,
     debug: options.debug });
   const parts: FeedParts = { engine, histories, redactor, clock, storeClock, onError, pollMs: limits.pollMs ?? 100 };
@@ -145,6 +150,7 @@ function serve(server: Server, options: ViewerOptions, bound: Bound): () => Prom
   return () => closing ??= (async () => {
     const ended = new Promise<void>((resolve) => { server.close(() => { resolve() }) });
     await live.close();
+    await survey.close();
     server.closeAllConnections();
     await ended;
   })();

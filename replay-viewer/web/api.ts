@@ -1,5 +1,6 @@
 /** The server's API: one function a route. Every failure is a Failure with the server's own code and next step. */
 import type { Json, Payload } from "../../engine/core/events.ts";
+import type { CodeNow } from "../model/code.ts";
 import type { Earlier } from "../model/expected.ts";
 import type { Family } from "../model/family.ts";
 import type { Hit, Locals } from "../model/locals.ts";
@@ -154,6 +155,7 @@ export interface Slots { readonly more: boolean; readonly now: number; readonly 
 export interface Turns { readonly more: boolean; readonly now: number; readonly turns: readonly {
   readonly runId: string; readonly name: string; readonly state: RunState; readonly worker: string | null;
   readonly held: boolean; readonly at: number }[] }
+export const codeNow = (): Promise<CodeNow> => call("/code");
 export const limitsNow = (): Promise<Limits> => call("/limits");
 export const slotsOf = (limit: string): Promise<Slots> => call(`/limits/${encodeURIComponent(limit)}`);
 export const turnsOf = (key: string): Promise<Turns> => call(`/turns?key=${encodeURIComponent(key)}`);

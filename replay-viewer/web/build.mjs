@@ -21,10 +21,16 @@ const shared = {
   root, configFile: false, logLevel: "warn", base: "/", publicDir: false,
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 };
+/** Small modules that several parts need travel together: each file of its own costs 100 bytes and more. */
+const together = { includeDependenciesRecursively: false, groups: [
+  { name: "base", test: /node_modules\/@?preact|web\/(api|dialogs|icons|place)\.|model\/(calls|wire|format)\.|core\/(errors|duration)\./ },
+  { name: "bits", test: /web\/(again|code-line|event-link|gist|menu|form-fields)\.|model\/(unusual|source)\./ },
+] };
 const target = ["chrome123", "firefox120", "safari17.5"];
 
 const built = await build({ ...shared, build: { outDir: out, emptyOutDir: true, target, modulePreload: { polyfill: false },
-  assetsInlineLimit: 0, reportCompressedSize: false } });
+  assetsInlineLimit: 0, reportCompressedSize: false,
+  rolldownOptions: { preserveEntrySignatures: false, output: { codeSplitting: together } } } });
 const chunks = built.output.filter((one) => one.type === "chunk");
 const first = closure(chunks.find((one) => one.isEntry)?.fileName);
 const bytes = (names) => names.reduce((sum, name) => sum + gzipSync(readFileSync(join(out, name))).length, 0);

@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { count, duration, number, shortId, stamp } from "../model/format.ts";
 import type { Problem } from "../model/wire.ts";
-import { asProblem, limitsNow, slotsOf, turnsOf, type Limits } from "./api.ts";
+import { again } from "./again.ts";
+import { limitsNow, slotsOf, turnsOf, type Limits } from "./api.ts";
 import { Icon } from "./icons.tsx";
 import { Empty, Trouble } from "./notices.tsx";
 import { address, param } from "./place.ts";
@@ -32,20 +33,6 @@ export function LimitsPage(): JSX.Element {
       : found === undefined ? <p class="loading">Loading the limits…</p>
         : <Body limits={found} members={members.value} wanted={turn !== "" ? `turn ${turn}` : limit} />}
   </main>;
-}
-
-const EVERY_MS = 1000;
-/** Looks now and then every second, while the page is seen. */
-function again(once: () => Promise<void>, problem: Signal<Problem | undefined>): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined, over = false;
-  const tick = async (): Promise<void> => {
-    if (!document.hidden) {
-      try { await once(); problem.value = undefined } catch (error) { problem.value = asProblem(error) }
-    }
-    if (!over) timer = setTimeout(() => { void tick() }, EVERY_MS);
-  };
-  void tick();
-  return () => { over = true; clearTimeout(timer) };
 }
 
 async function look(limits: Signal<Limits | undefined>, members: Signal<Members | undefined>, limit: string,

@@ -73,6 +73,7 @@ function general(): readonly Choice[] {
   return [...(embedded ? [] : [{ word: "All runs", kind: "page", icon: "right" as const, go: () => { visit("/runs") } },
     { word: "Start a run", kind: "page", icon: "play" as const,
       go: () => { visit("/workflows") } },
+    { word: "Code", kind: "page", icon: "right" as const, go: () => { visit("/code") } },
     { word: "Limits", kind: "page", icon: "right" as const, go: () => { visit("/limits") } },
     { word: "Failed runs", kind: "page", icon: "bad" as const, go: () => { visit("/runs", { state: "failed" }) } }]),
   { word: "Change the colours", kind: "page", icon: "sun", go: nextScheme }];

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { count } from "../model/format.ts";
 import { lineFacts, siteOf, throwSite, tokenLines, type LineFact, type Token } from "../model/source.ts";
+import { Tokens } from "./code-line.tsx";
 import { Icon } from "./icons.tsx";
 import { LocalsPanel } from "./locals-panel.tsx";
 import { Empty, Trouble } from "./notices.tsx";
@@ -58,7 +59,6 @@ function Line({ n, tokens, fact, here, threw }: { n: number; tokens: readonly To
       aria-label={`Line ${n}: ${count(fact.calls, "call")}; go to the last`} onClick={() => { focusOn(fact.last.seq) }}>
       {fact.calls > 1 ? fact.calls : <Icon name={fact.failed ? "bad" : "ok"} size={11} />}</button> : null}</span>
     <span class="num faint">{n}</span>
-    <code>{threw && <span class="hidden">thrown here: </span>}{tokens.map((token, i) => token.kind === "other"
-      || token.kind === "word" ? token.text : <span key={i} class={`t-${token.kind}`}>{token.text}</span>)}</code>
+    <code>{threw && <span class="hidden">thrown here: </span>}<Tokens tokens={tokens} /></code>
   </div>;
 }

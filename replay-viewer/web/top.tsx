@@ -14,7 +14,7 @@ export function SchemeButton(): JSX.Element {
     aria-label={`Colours: ${SCHEMES[scheme.value]}. Change them`}><Icon name={icon} /></button>;
 }
 
-const PAGES = ["Runs", "Workflows", "Limits"];
+const PAGES = ["Runs", "Workflows", "Code", "Limits"];
 
 /** The head of pages that show no run. A title that is none of the pages stands after them. */
 export function Top({ title, children }: { title: string; children?: ComponentChildren }): JSX.Element {

@@ -8,6 +8,7 @@ import { placeOf } from "../failure.ts";
 import { namedPools } from "../pooled.ts";
 import { workflowNames, workflowSpec } from "../registry.ts";
 import { beganHere, continueRun, retryRun, sayKept } from "../resume.ts";
+import { keepingSources } from "../sources.ts";
 import { callsMade } from "../start.ts";
 import { serveViewer, type ServedViewer } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
@@ -33,7 +34,8 @@ async function main(): Promise<void> {
   let viewer: ServedViewer | undefined;
   const opened: { engine?: RunEngine; offer?: DebugOffer } = {};
   const alone = new Promise<void>((resolve) => { process.once("disconnect", () => { resolve() }) });
-  const observer = telling(consoleObserver((runId, seq) => viewer?.link(runId, seq)), opened);
+  const observer = keepingSources(telling(consoleObserver((runId, seq) => viewer?.link(runId, seq)), opened),
+    () => opened.engine?.store);
   const engine = await openRunEngine({ database: databaseSetting().value, workflow: workflowSpec,
     workflows: workflowNames, observer, claims: "all", pools: namedPools(), serve: true });
   opened.engine = engine;

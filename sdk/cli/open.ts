@@ -8,6 +8,7 @@ import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
 import { loadDefinitions } from "../loading.ts";
 import { definedWorkflows, workflowNames, workflowSpec } from "../registry.ts";
+import { keepingSources } from "../sources.ts";
 import { loadUserModules } from "../user-modules.ts";
 import { say, sayError } from "./output.ts";
 import { signalled } from "./signals.ts";
@@ -16,9 +17,10 @@ import { signalled } from "./signals.ts";
  *  that works gives its runs back at Ctrl-C, and the process ends with 130. */
 export async function withEngine<T>(claims: "all" | "own" | "none",
   work: (engine: RunEngine) => Promise<T>, serve = false): Promise<T> {
-  const engine = await openRunEngine({
-    database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, observer: consoleObserver(),
-      claims, serve,
+  let opened: RunEngine | undefined;
+  const engine = opened = await openRunEngine({
+    database: databaseSetting().value, workflow: workflowSpec, workflows: workflowNames, claims, serve,
+    observer: keepingSources(consoleObserver(), () => opened?.store),
   });
   inUse = engine;
   let ending = false;

@@ -1,9 +1,10 @@
 /** `reprise replay <run|file>` and `reprise check`: does the code on disk still match what was recorded? */
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { rehearse, RepriseError, type Event, type RunEngine } from "../../engine/index.ts";
+import { CodeCheck, groupDifferences, OPEN_STATES, rehearse, RepriseError, TERMINAL_STATES, type Event, type RunEngine,
+  type Standing, type Verdict } from "../../engine/index.ts";
 import { asksDebugger, debugOptions, debugRun, type DebugOptions } from "./locals.ts";
-import { codeOf, findRun, hasEnded, loadFile, withEngine } from "./open.ts";
+import { codeOf, findRun, loadFile, withEngine } from "./open.ts";
 import { out, outJson, say, type Style } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
 import { recordingAt } from "../recording.ts";
@@ -56,55 +57,55 @@ async function fromFile(path: string, files: readonly string[]): Promise<Recorde
   return { runId: run.runId, name: run.name, workflow: await codeOf(run, files), events };
 }
 
-interface Verdict { readonly run: string; readonly name: string; readonly workflow: string; readonly ok: boolean;
-  readonly diff?: string }
-
 async function check(files: readonly string[], options: Style & { workflow?: string; sample: number }): Promise<void> {
   for (const file of files) await loadFile(file);
-  const { verdicts, unloaded } = await withEngine("none", (engine) => checkAll(engine, files, options));
-  const bad = verdicts.filter((verdict) => !verdict.ok);
-  if (options.json) outJson({ checked: verdicts.length, unloaded, diverged: bad });
+  const all = await withEngine("none", (engine) => checkAll(engine, files, options));
+  const of = (...standings: readonly Standing[]): readonly Verdict[] =>
+    all.filter(({ standing }) => standings.includes(standing));
+  const bad = of("differs", "broken"), unloaded = of("missing").length, pinned = of("pinned"), checked = all.length;
+  if (options.json) outJson({ checked: checked - unloaded, unloaded, pinned: pinned.length,
+    diverged: bad.map(({ run, name, workflow, ...verdict }) => ({ run, name, workflow, ok: false,
+      diff: textOf(verdict) })) });
   else {
-    out(`${verdicts.length} runs replayed, ${bad.length} diverged`);
+    out(`${checked - unloaded} runs replayed, ${bad.length} diverged`);
     if (unloaded > 0) say(
       `${unloaded} runs were left out: no file defines their workflow; name it on the command line`);
-    for (const [diff, group] of grouped(bad)) out(`\n${group.length} ${group.length === 1 ? "run" : "runs"} ` +
-      `(${group.slice(0, 3).map((verdict) => verdict.name).join(", ")}${group.length > 3 ? ", ..." : ""})\n${diff}`);
+    if (pinned.length > 0) say(
+      `${counted(pinned)} wait for a worker with the code that they began with (evolve: "pin")`);
+    for (const { difference, verdicts } of groupDifferences(bad)) out(`\n${counted(verdicts)}\n${difference.text}`);
+    for (const [why, group] of byReason(of("broken"))) out(`\n${counted(group)}\n${why}`);
   }
   const [first] = bad;
-  if (first !== undefined) throw diverged(first.name, first.diff);
+  if (first !== undefined) throw diverged(first.name, textOf(first));
 }
 
+/** Every open run, and some that have ended. */
 async function checkAll(engine: RunEngine, files: readonly string[], options: { workflow?: string; sample: number }):
-  Promise<{ readonly verdicts: readonly Verdict[]; readonly unloaded: number }> {
-  const verdicts: Verdict[] = [];
-  let unloaded = 0, sampled = 0, before: string | undefined;
-  for (;;) {
-    const rows =
-      await engine.list({ limit: 200, ...(options.workflow && { workflow: options.workflow }),
-        ...(before && { before }) });
-    for (const row of rows) {
-      if (hasEnded(row) && sampled++ >= options.sample) continue;
-      const events = await engine.history(row.runId), { runId: run, name, workflow } = row;
-      try {
-        const found = await rehearse(run, await codeOf(row, files), events);
-        verdicts.push({ run, name, workflow, ok: found.ok, ...(found.diff && { diff: found.diff }) });
-      } catch (error) { // the user's files may throw anything
-        if (error instanceof RepriseError && error.code === "WORKFLOW_NOT_LOADED") unloaded++;
-        else verdicts.push({ run, name, workflow, ok: false, diff: `${row.file ?? "its file"} does not load: ` +
-          (error instanceof Error ? error.message : String(error)) });
-      }
-    }
+  Promise<readonly Verdict[]> {
+  const code = new CodeCheck(engine.store, { codeOf: (row) => codeOf(row, files) });
+  const mine = options.workflow === undefined ? {} : { workflow: options.workflow }, verdicts: Verdict[] = [];
+  for (let before: string | undefined; ;) {
+    const rows = await engine.list({ ...mine, states: OPEN_STATES, limit: 200, ...(before && { before }) });
+    for (const row of rows) verdicts.push(await code.verdict(row));
     before = rows.at(-1)?.runId;
-    if (before === undefined) return { verdicts, unloaded };
+    if (before === undefined) break;
   }
+  if (options.sample === 0) return verdicts;
+  const ended = await engine.list({ ...mine, states: TERMINAL_STATES, limit: options.sample });
+  for (const row of ended) verdicts.push(await code.verdict(row));
+  return verdicts;
 }
 
-function grouped(verdicts: readonly Verdict[]): ReadonlyMap<string, readonly Verdict[]> {
+function textOf({ difference, why }: Pick<Verdict, "difference" | "why">): string {
+  return difference?.text ?? why ?? "";
+}
+/** `3 runs (a, b, c)` */
+function counted(group: readonly Verdict[]): string {
+  return `${group.length} ${group.length === 1 ? "run" : "runs"} ` +
+    `(${group.slice(0, 3).map((verdict) => verdict.name).join(", ")}${group.length > 3 ? ", ..." : ""})`;
+}
+function byReason(verdicts: readonly Verdict[]): ReadonlyMap<string, readonly Verdict[]> {
   const groups = new Map<string, Verdict[]>();
-  for (const verdict of verdicts) {
-    const diff = verdict.diff ?? "";
-    groups.set(diff, [...groups.get(diff) ?? [], verdict]);
-  }
+  for (const verdict of verdicts) groups.set(textOf(verdict), [...groups.get(textOf(verdict)) ?? [], verdict]);
   return groups;
 }
