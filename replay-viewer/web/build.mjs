@@ -25,6 +25,8 @@ const shared = {
 const together = { includeDependenciesRecursively: false, groups: [
   { name: "base", test: /node_modules\/@?preact|web\/(api|dialogs|icons|place)\.|model\/(calls|wire|format)\.|core\/(errors|duration)\./ },
   { name: "bits", test: /web\/(again|code-line|event-link|gist|menu|form-fields)\.|model\/(unusual|source)\./ },
+  { name: "tabs", test: /web\/tab-(raw|cause|logs|shown)\.|model\/(logs|cause)\./ },
+  { name: "sheets", test: /web\/(key-sheet|palette|export-dialog)\./ },
 ] };
 const target = ["chrome123", "firefox120", "safari17.5"];
 
