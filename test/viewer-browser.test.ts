@@ -206,7 +206,7 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
     test("is dropped on the page, as .html, as .json and as the command line's export; other files are refused",
       async () => {
         const id = house.ids["failed"] ?? "", html = await recordRun(house.engine, id);
-        const json = /id="recording">(.+?)<\/script>/s.exec(html)?.[1] ?? "";
+        const json = JSON.stringify(recordingOf(html));
         const plain = JSON.stringify({ format: "reprise/history/1", run: await house.engine.row(id),
           events: await house.engine.history(id) });
         for (const [name, text] of [["a.html", html], ["a.json", json], ["b.json", plain]] as const) {
