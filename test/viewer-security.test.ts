@@ -70,7 +70,7 @@ describe("every route", () => {
       }
     }
     expect(table).toEqual([]);
-    expect(Object.keys(paths)).toHaveLength(31);
+    expect(Object.keys(paths)).toHaveLength(32);
     expect((await send("/api/v1/runs", { method: "DELETE", token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing", { token: "" })).status).toBe(401);
     expect((await send("/api/v1/nothing")).status).toBe(404);

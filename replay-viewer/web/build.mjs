@@ -27,6 +27,7 @@ const together = { includeDependenciesRecursively: false, groups: [
   { name: "bits", test: /web\/(again|code-line|event-link|gist|menu|form-fields)\.|model\/(unusual|source)\./ },
   { name: "tabs", test: /web\/tab-(raw|cause|logs|shown)\.|model\/(logs|cause)\./ },
   { name: "sheets", test: /web\/(key-sheet|palette|export-dialog)\./ },
+  { name: "pages", test: /web\/(limits|workflows|code)-page\.|model\/code\./ },
 ] };
 const target = ["chrome123", "firefox120", "safari17.5"];
 
