@@ -82,7 +82,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
       const meant = page.locator(".code-line.meant");
       expect(await meant.allInnerTexts()).toEqual([expect.stringMatching(/^7\s+const sent = await email\(id\);$/),
         expect.stringMatching(/^7\s+const sent = await letter\(id\);$/)]);
-      await page.getByText('if (patched("order-2")) {').waitFor();
+      await page.getByText('const sent = patched("order-2")').waitFor();
       for (const [colorScheme, width] of [["dark", 800], ["light", 1440]] as const) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 900 });

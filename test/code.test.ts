@@ -156,6 +156,9 @@ describe("the words of the page", () => {
     expect(patchFor(difference(after, before), "x")).toBe('if (!patched("x")) {\n  await b();\n}');
     expect(patchFor(difference(null, after), "x")).toBe('if (patched("x")) {\n  await b();\n}');
     expect(patchFor(difference(after, null), "x")).toBe('if (!patched("x")) {\n  await b();\n}');
+    expect(patchFor(difference(side("email", "", "const { a } = await email();"),
+      side("letter", "", "const { a } = await letter(1);")), "x"))
+      .toBe('const { a } = patched("x")\n  ? await letter(1)\n  : await email();');
     expect(patchFor(difference(side("email", "", "await email();"), side("letter", "", "await letter();")), "x"))
       .toBe('if (patched("x")) {\n  await letter();\n} else {\n  await email();\n}');
   });
@@ -171,7 +174,7 @@ describe("the words of the page", () => {
     expect(saysOf(now({ fits: 1, differs: 2 }))).toEqual({ tone: "bad",
       text: "2 runs would be set aside by the code on disk; 1 goes on" });
     expect(saysOf(now({ pinned: 1, missing: 2 }))).toEqual({ tone: "wait",
-      text: "1 run waits for the code that began them; of 2 runs it is not known; none goes on" });
+      text: "1 run waits for older code; of 2 runs it is not known; none goes on" });
     expect(saysOf(now({ missing: 3 }, { code: "none" })).text).toBe("3 runs are in flight");
     expect(saysOf(now({ fits: 3 }, { total: 9 })).text).toBe("3 of 9 runs looked at");
   });

@@ -6,7 +6,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
 import { openHouse } from "./browser.ts";
+import { openUpgrade } from "./upgrading.ts";
 import { counter, invoice, openQueue, parcel, refund } from "./viewer-world.ts";
 
 const only = process.argv.slice(3), wanted = (name: string): boolean => only.length === 0 || only.includes(name);
@@ -33,6 +35,16 @@ await invoice.with({ name: "brave-ibis" }).run({ id: 6, open: true });
 const held = (await invoice.with({ name: "keen-ibis" }).start({ id: 7, open: false })).id;
 await openQueue();
 
+/** A run that goes on. */
+async function keepLive(page: Page, name: string): Promise<void> {
+  const live = await counter.with({ name: "swift-gull" }).start(14);
+  await page.goto(`${house.viewer.origin}/runs/${live.id}`);
+  await page.getByText("following").waitFor();
+  await page.waitForTimeout(900);
+  await keep(name, await page.screenshot());
+  await live.result();
+}
+
 /** Pages by name; with a key it is pressed before the picture. */
 const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = [
   ["runs", "/runs"], ["runs-none", "/runs?q=no-run-is-called-so"], ["workflows", "/workflows?start=checkout"],
@@ -49,6 +61,7 @@ const PAGES: readonly (readonly [name: string, path: string, key?: string])[] = 
   ["keys", `/runs/${done}`, "?"], ["palette", `/runs/${done}`, "Control+k"],
   ["not-found", "/runs/01JZZZZZZZZZZZZZZZZZZZZZZZ"],
 ];
+const upgrade = wanted("code") ? await openUpgrade() : undefined;
 for (const colorScheme of ["light", "dark"] as const) for (const width of [1440, 800]) {
   const page = await house.open("/runs", { colorScheme, viewport: { width, height: width > 1000 ? 900 : 1000 } });
   await page.getByRole("row", { name: /tidy-owl/ }).waitFor();
@@ -60,14 +73,15 @@ for (const colorScheme of ["light", "dark"] as const) for (const width of [1440,
     await page.waitForTimeout(400); // canvases are painted in the frame after next
     await keep(`${name}-${width}-${colorScheme}`, await page.screenshot());
   }
-  if (!wanted("run-live")) { await page.close(); continue }
-  const live = await counter.with({ name: "swift-gull" }).start(14);
-  await page.goto(`${house.viewer.origin}/runs/${live.id}`);
-  await page.getByText("following").waitFor();
-  await page.waitForTimeout(900);
-  await keep(`run-live-${width}-${colorScheme}`, await page.screenshot());
-  await live.result();
+  if (wanted("run-live")) await keepLive(page, `run-live-${width}-${colorScheme}`);
+  if (upgrade !== undefined) {
+    await page.goto(upgrade.url);
+    await page.getByText("1 set aside now").waitFor();
+    await page.waitForTimeout(400);
+    await keep(`code-${width}-${colorScheme}`, await page.screenshot());
+  }
   await page.close();
 }
+await upgrade?.close();
 await house.close();
 process.exit(0);

@@ -53,7 +53,7 @@ export function saysOf(found: CodeNow): { readonly tone: "ok" | "bad" | "wait" |
   if (differ === 0 && unknown === 0 && pinned === 0) return { tone: "ok", text: runs === 1
     ? `The run in flight goes on with ${here}` : `All ${runs} runs in flight go on with ${here}` };
   if (differ > 0) parts.push(`${count(differ, "run")} would be set aside by ${here}`);
-  if (pinned > 0) parts.push(`${count(pinned, "run waits", "runs wait")} for the code that began them`);
+  if (pinned > 0) parts.push(`${count(pinned, "run waits", "runs wait")} for older code`);
   if (unknown > 0) parts.push(`of ${count(unknown, "run")} it is not known`);
   parts.push(`${fits === 0 ? "none goes" : fits === 1 ? "1 goes" : `${fits} go`} on`);
   const text = parts.join("; ");
@@ -64,6 +64,9 @@ export function saysOf(found: CodeNow): { readonly tone: "ok" | "bad" | "wait" |
 export function lineOf(side: CodeSide | null): string | undefined {
   return side?.code?.lines[side.code.line - side.code.from]?.trim();
 }
+
+/** A value that gets a name, or is returned, in one line. */
+const GIVEN = /^((?:(?:const|let|var) )?[^=]*=|return) ([^;]*);?$/;
 
 /** How the change may be written so that these runs go on: with the very lines, where they are known. */
 export function patchFor({ recorded, issued }: CodeDifference, name: string): string {
@@ -76,6 +79,8 @@ export function patchFor({ recorded, issued }: CodeDifference, name: string): st
   if (old !== undefined && (issued === null || stands(now, recorded) && !stands(old, issued))) {
     return `if (!${ask}) {\n  ${old}\n}`;
   }
+  const [, name1, value] = GIVEN.exec(now ?? "") ?? [], [, name2, other] = GIVEN.exec(old ?? "") ?? [];
+  if (name1 !== undefined && name1 === name2) return `${name1} ${ask}\n  ? ${value}\n  : ${other};`;
   return `if (${ask}) {\n  ${now ?? "// the new way"}\n} else {\n  ${old ?? "// the way that these runs took"}\n}`;
 }
 

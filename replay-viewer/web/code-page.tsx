@@ -35,7 +35,7 @@ const TONES: { readonly [T in ReturnType<typeof saysOf>["tone"]]: IconName } = {
 function Body({ now, problem }: { now: CodeNow; problem: Problem | undefined }): JSX.Element {
   const { tone, text } = saysOf(now), { workflows } = now;
   return <div class="fill upgrade-all" tabIndex={0} role="region" aria-label="Runs and code">
-    <header class="verdict"><Icon name={TONES[tone]} size={20} class={`tone-${tone}`} />
+    <header class="upgrade-says"><Icon name={TONES[tone]} size={20} class={`tone-${tone}`} />
       <div role="status"><h2>{text}</h2></div><span class="grow" /><Progress now={now} problem={problem} /></header>
     {now.code === "none" && <NoCode workflows={workflows} />}
     {now.code === "watched" && workflows.length > 0 && workflows.every(({ version }) => version === null)
@@ -50,7 +50,7 @@ function Progress({ now, problem }: { now: CodeNow; problem: Problem | undefined
     ? "The server starts again; this is how it was" : problem.message}</span>;
   return <span class="faint num">{now.checked < now.total || now.at === null
     ? <progress max={now.total || 1} value={now.checked} aria-label="Runs looked at" />
-    : `as of ${clock(now.at)}`}{now.more && `, the newest ${number(now.total)}`}</span>;
+    : `as of ${clock(now.at).slice(0, 8)}`}{now.more && `, the newest ${number(now.total)}`}</span>;
 }
 
 const STANDINGS: readonly (readonly [Standing, IconName, string, string, string?])[] = [
@@ -118,7 +118,7 @@ function Part({ icon, tone, runs, of, says, children }: { icon: IconName; tone: 
   if (runs.runs === 0) return null;
   return <section class="part">
     <h3><Icon name={icon} size={15} class={`tone-${tone}`} /> <b>{count(runs.runs, "run")} of {of.name}</b>, {says}</h3>
-    {children}<Names runs={runs} /></section>;
+    <Names runs={runs} />{children}</section>;
 }
 
 /** Runs by name, each a link; at an event if one is told. */
