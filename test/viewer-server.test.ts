@@ -168,7 +168,7 @@ describe("the server", () => {
     expect(openapi).toBe("3.1.0");
     expect(Object.keys(paths)).toEqual(["/tallies", "/runs", "/runs/{id}", "/runs/{id}/history", "/runs/{id}/logs",
       "/runs/{id}/sources", "/payloads/{hash}", "/runs/{id}/waits", "/runs/{id}/tree", "/runs/{id}/expected",
-      "/limits", "/limits/{name}", "/turns", "/workers",
+      "/limits", "/limits/{name}", "/turns", "/workers", "/code",
       ...["cancel", "resume", "pause", "retry", "fork", "signal", "answer", "update", "inject", "skip"]
         .map((name) => `/runs/{id}/${name}`), "/workflows", "/hooks/{id}/{token}", "/runs/{id}/locals",
       "/runs/{id}/log-points", "/health", "/metrics", "/openapi.json"].map((path) => `/api/v1${path}`));
