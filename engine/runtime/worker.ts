@@ -1,9 +1,9 @@
-/** One worker: its lease, its claims, the runs that it holds, and the loops that keep them moving. */
+/** One worker: its claims, the runs that it holds, and the loops that keep them moving. */
 import { RepriseError } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
 import type { RunInfo, WorkflowSpec } from "../core/policy.ts";
 import type { LogLevel } from "../replay/identity.ts";
-import { StoreError, type Claimed, type LeaseGuard, type NewRun, type Store } from "../store/port.ts";
+import { StoreError, type Claimed, type NewRun, type Store } from "../store/port.ts";
 import type { Birth } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import { endCold, parkUnreadable } from "./cold.ts";
@@ -11,6 +11,7 @@ import { Committer } from "./committer.ts";
 import { Driver } from "./driver.ts";
 import type { Departure, DriverHost, HeldRun } from "./host.ts";
 import type { Ids } from "./ids.ts";
+import { Lease } from "./lease.ts";
 import { loadHistory, type History } from "./load.ts";
 import { Logs } from "./logs.ts";
 import { asStoreError, Patience } from "./patience.ts";
@@ -47,7 +48,6 @@ export interface WorkerOptions {
   readonly info: { readonly [key: string]: string | number };
 }
 
-const LEASE_MS = 15_000;
 /** A loop that comes back this late was blocked: by a synchronous task, or by a library. */
 const BLOCKED_MS = 1_000;
 const SWEEP_MS = 1_000;
@@ -70,7 +70,7 @@ export class Worker implements DriverHost {
   readonly patience: Patience;
   readonly slots: Slots;
   readonly #options: WorkerOptions;
-  readonly #leaseMs: number;
+  readonly #lease: Lease;
   readonly #logs: Logs;
   readonly #runs = new Map<string, Driver>();
   /** Busy runs, counted once for all children of a turn: a thousand would count a thousand runs each. */
@@ -82,13 +82,7 @@ export class Worker implements DriverHost {
   /** Those of them that were given back and will move by themselves. */
   readonly #asleep = new Set<string>();
   #alive: (() => void) | undefined;
-  #offsetMs = 0;
-  #guard: LeaseGuard | undefined;
-  /** With less than a third of the lease left, no attempt starts. */
-  #startUntil = 0;
-  #onRenewed: (() => void)[] = [];
   readonly #timers = new Set<() => void>();
-  #id: string;
   #pollTimer: (() => void) | undefined;
   #pollMs = POLL_FIRST_MS;
   #polling = false;
@@ -100,11 +94,12 @@ export class Worker implements DriverHost {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#leaseMs = options.leaseMs ?? LEASE_MS;
     this.store = options.store;
     this.clock = options.clock;
     this.ids = options.ids;
-    this.#id = `w-${options.ids.run(options.clock.now())}`;
+    this.#lease = new Lease({ ...options, leaseMs: options.leaseMs,
+      kept: (runIds) => { for (const driver of this.held) if (!runIds.has(driver.run.id)) driver.refused(undefined) },
+      renewed: async () => { if (!this.#claiming) await this.#adopt() } });
     this.#logs = new Logs(options.store, options.clock);
     this.patience = new Patience({ clock: options.clock, get embedded() { return options.store.kind === "pglite" },
       random: options.ids.random, onOutage: (error) => options.observer.outage(error) });
@@ -115,15 +110,14 @@ export class Worker implements DriverHost {
 
   /** Takes the lease and starts the loops. */
   async start(): Promise<void> {
-    await this.#register();
-    await this.#heartbeat();
-    this.#every(this.#leaseMs / 3, () => this.#heartbeat());
+    await this.#lease.register();
+    await this.#lease.renew();
+    this.#every(this.#lease.renewMs, () => this.#lease.renew());
     let checkedAt = this.clock.monotonic();
     this.#every(CHECK_MS, async () => {
       const now = this.clock.monotonic(), late = now - checkedAt - CHECK_MS;
       checkedAt = now;
-      this.#guard ??= this.#stopped ? undefined : this.store.guardLease(this.id, this.#leaseMs);
-      this.#guard?.beat();
+      if (!this.#stopped) this.#lease.beat();
       if (late > BLOCKED_MS) this.#options.observer.blocked?.(late);
       const crowded = this.#runs.size > CROWD * this.#options.concurrency;
       for (const driver of this.held) driver.check(crowded, this.#options.idleMs);
@@ -136,9 +130,8 @@ export class Worker implements DriverHost {
     this.#schedulePoll(0);
   }
 
-  /** Changes when a lapsed lease makes it come back as another. */
-  get id(): string { return this.#id }
-  now(): number { return this.clock.now() + this.#offsetMs }
+  get id(): string { return this.#lease.id }
+  now(): number { return this.#lease.now() }
   get held(): readonly Driver[] { return [...this.#runs.values()] }
   /** Runs that wait for a timer, a message or a child take no place: else parents would keep their children out. */
   get #busy(): number {
@@ -185,7 +178,7 @@ export class Worker implements DriverHost {
     if (row === undefined || row.owner !== null 
       || !(row.parked !== null || row.state === "scheduled" || row.slotKey !== null && !row.slotHeld)) return;
     const registered = this.#options.claims !== "none"; // a process that only asks has no lease
-    if (!registered) await this.store.register(this.id, this.#leaseMs, this.#options.pools, this.#options.info);
+    if (!registered) await this.#lease.register();
     await endCold(this, row);
     if (!registered) await this.store.retire(this.id);
   }
@@ -233,17 +226,8 @@ export class Worker implements DriverHost {
     else { this.#alive?.(); this.#alive = undefined }
   }
 
-  mayStart(): boolean { return this.store.kind === "memory" || this.clock.monotonic() < this.#startUntil }
-  whenRenewed(fn: () => void): void {
-    this.#onRenewed.push(fn);
-    if (this.#onRenewed.length === 1) void this.#heartbeat().catch(() => undefined); // the next one comes by itself
-  }
-
-  async #register(): Promise<void> {
-    await this.store.register(this.id, this.#leaseMs, this.#options.pools, this.#options.info);
-    await this.#guard?.stop();
-    this.#guard = undefined; // the first check makes one: a short script never needs it
-  }
+  mayStart(): boolean { return this.#lease.mayStart() }
+  whenRenewed(fn: () => void): void { this.#lease.whenRenewed(fn) }
 
   /** Gives every run back and ends the lease. Attempts may go on for `graceMs`. */
   async stop(graceMs: number): Promise<void> {
@@ -259,8 +243,7 @@ export class Worker implements DriverHost {
     await this.committer.settled();
     await this.#logs.flush();
     this.committer.stop();
-    await this.#guard?.stop();
-    await this.store.retire(this.id).catch(() => undefined); // the lease lapses by itself
+    await this.#lease.end();
   }
 
   #hold(claim: Pick<Claimed, "runId" | "epoch" | "mailHead" | "crashes">, workflow: WorkflowSpec,
@@ -282,35 +265,6 @@ export class Worker implements DriverHost {
     const history = await this.patience.insist(() => loadHistory(this.store, claimed.runId));
     this.#hold(claimed, workflow, history);
     return history;
-  }
-
-  async #heartbeat(): Promise<void> {
-    const before = this.clock.now(), asked = this.clock.monotonic();
-    const { alive, now } = await this.store.heartbeat(this.id, this.#leaseMs);
-    this.#offsetMs = this.store.kind === "postgres" ? Math.round(now - (before + this.clock.now()) / 2) : 0;
-    if (!alive && !this.#embedded) { await this.#reborn(); return }
-    if (!alive) await this.#stay();
-    this.#startUntil = asked + this.#leaseMs * 2 / 3;
-    const waiting = this.#onRenewed;
-    this.#onRenewed = [];
-    for (const go of waiting) go();
-    if (!this.#claiming) await this.#adopt();
-  }
-
-  /** The data live in this process: nobody could take its runs while it stood still, and few can have since. */
-  get #embedded(): boolean { return this.store.kind === "memory" || this.store.kind === "pglite" }
-  async #stay(): Promise<void> {
-    await this.#register();
-    const mine = new Set((await this.store.owned(this.id)).map(({ runId }) => runId));
-    for (const driver of this.held) if (!mine.has(driver.run.id)) driver.refused(undefined);
-  }
-
-  /** The lease lapsed and can never be renewed: what was mine is not. */
-  async #reborn(): Promise<void> {
-    this.#onRenewed = [];
-    for (const driver of this.held) driver.refused(undefined);
-    this.#id = `w-${this.ids.run(this.clock.now())}`;
-    await this.#register();
   }
 
   /** A claim whose answer was lost is never resent: the database knows what I own. */
