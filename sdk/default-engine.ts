@@ -3,7 +3,7 @@ import { openRunEngine, RepriseError, type RunEngine } from "../engine/index.ts"
 import { databaseSetting, withoutPassword } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { proving } from "./proof.ts";
-import { workflowNames, workflowSpec } from "./registry.ts";
+import { inPlace, workflowNames, workflowSpec } from "./registry.ts";
 import { keepingSources } from "./sources.ts";
 import { unfinishedRuns } from "./unfinished.ts";
 import { asksForViewer, serveIfAsked, viewerOf, type ServedViewer } from "./viewer.ts";
@@ -61,8 +61,8 @@ async function openForScript(): Promise<DefaultEngine> {
   const told = keepingSources(consoleObserver((runId, seq) => viewer?.link(runId, seq)), () => opened?.store);
   const observer = proving(told, async () => (await defaultEngine()).engine, notDeterministic);
   const engine = opened = await openRunEngine({
-    database: database.value, workflow: workflowSpec, workflows: workflowNames, observer, claims: "own",
-    serve: asksForViewer(undefined),
+    database: database.value, workflow: workflowSpec, workflows: workflowNames, observer,
+    claims: inPlace() ? "none" : "own", serve: asksForViewer(undefined),
   });
   try { viewer = await serveIfAsked(engine, undefined, database.value) } catch (error) {
     await engine.close(0);

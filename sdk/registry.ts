@@ -71,6 +71,10 @@ export function definedWorkflows(): readonly { readonly name: string; readonly f
   return [...workflows].filter(([, found]) => found.public).map(([name, { file }]) => ({ name, file }));
 }
 
+let place = false;
+/** This process or thread makes attempts of tasks for another, and nothing else. */
+export function bePlace(): void { place = true }
+export function inPlace(): boolean { return place }
 /** From here on all files are imported for their definitions: a top-level call is refused. */
 export function defineOnly(): void { loading = true }
 /** Is the code that calls this, or what it goes on from, only being imported for its definitions? */

@@ -7,12 +7,20 @@ import { decodeValue, encodeRecorded, fromErrorRecord, inFrame, realClock, Repri
 import { loadDefinitions } from "./loading.ts";
 import { defineOnly, taskFunction } from "./registry.ts";
 import type { Said, Told } from "./runner.ts";
+import { askBy, type Answer } from "./runs-of-places.ts";
 import { loadUserModules } from "./user-modules.ts";
 
 type Begin = Extract<Told, { begin: unknown }>["begin"];
 /** What stopped the loading of a file, if anything did. */
 const loaded = new Map<string, Promise<unknown>>();
 let problem: unknown;
+/** Questions that have no answer yet, by number. */
+const asked = new Map<number, (answer: Answer) => void>();
+let questions = 0;
+askBy((question) => new Promise((resolve) => {
+  asked.set(questions, resolve);
+  say({ ask: question, n: questions++ });
+}));
 let stop: AbortController | undefined;
 
 function say(said: Said): void {
@@ -22,6 +30,7 @@ function say(said: Said): void {
 
 function hear(told: Told): void {
   if ("load" in told) void load(told.load).then((error) => { problem = error; say({ ready: true }) });
+  else if ("answer" in told) { asked.get(told.to)?.(told.answer); asked.delete(told.to) }
   else if ("abort" in told) stop?.abort(fromErrorRecord(told.abort));
   else void attempt(told.begin).then(say);
 }

@@ -9,6 +9,7 @@ import { originals, RepriseError, toErrorRecord, type ErrorRecord, type Job, typ
   type Runner }
   from "../engine/index.ts";
 import { packageRoot, poolSetting } from "./config.ts";
+import { answerPlace, type Answer, type Question } from "./runs-of-places.ts";
 import { userModulesLoaded } from "./user-modules.ts";
 
 export type RunnerKind = "thread" | "process";
@@ -19,6 +20,7 @@ export type Told =
       readonly attempt: number; readonly input: string | undefined; readonly captureConsole: boolean;
       readonly beat: string | undefined;
       readonly run: Omit<Job["run"], "startedAt"> & { readonly startedAt: number } } }
+  | { readonly answer: Answer; readonly to: number }
   | { readonly abort: ErrorRecord };
 /** What it says. */
 export type Said =
@@ -27,6 +29,7 @@ export type Said =
   | { readonly log: string; readonly level: Parameters<Job["log"]>[0]; readonly data?: object }
   | { readonly beat: string | undefined }
   | { readonly show: Parameters<Job["show"]>[0]; readonly value: string | undefined }
+  | { readonly ask: Question; readonly n: number }
   | { readonly result: string | undefined }
   | { readonly error: ErrorRecord; readonly final: boolean };
 
@@ -62,6 +65,8 @@ class Pool {
   readonly #idle: { readonly seat: Seat; readonly stop: () => void }[] = [];
   readonly #waiting: ((seat: Seat) => void)[] = [];
   #seats = 0;
+  /** Of those, whose attempt waits for a run: it may need a seat itself. */
+  #lent = 0;
   constructor(open: () => Seat, size: string) {
     this.#open = open;
     this.#size = Number(size);
@@ -93,13 +98,19 @@ class Pool {
     this.#idle.push({ seat, stop: () => originals.clearTimeout(end) });
     this.#serve();
   }
+  /** While an attempt waits for a run, another may have a seat in its place. */
+  async lend<T>(wait: () => Promise<T>): Promise<T> {
+    this.#lent++;
+    this.#serve();
+    try { return await wait() } finally { this.#lent-- }
+  }
   /** A seat that is no more. */
   lost(): void { this.#seats--; this.#serve() }
 
   #serve(): void {
     while (this.#waiting.length > 0) {
       const idle = this.#idle.pop();
-      if (idle === undefined && this.#seats >= this.#size) return;
+      if (idle === undefined && this.#seats - this.#lent >= this.#size) return;
       const take = this.#waiting.shift();
       idle?.stop();
       if (idle === undefined) this.#seats++;
@@ -148,6 +159,7 @@ class Reserved implements Place {
       this.#seat.hear((said) => {
         if ("log" in said) job.log(said.level, said.log, said.data);
         else if ("beat" in said) job.heartbeat(payload(said.beat));
+        else if ("ask" in said) void this.#answer(said.ask, said.n);
         else if ("show" in said) job.show(said.show, payload(said.value));
         else if ("error" in said) end({ ok: false, error: said.error, final: said.final }, true);
         else if ("result" in said) end({ ok: true, result: payload(said.result) }, true);
@@ -158,6 +170,11 @@ class Reserved implements Place {
         beat: lastHeartbeat && JSON.stringify(lastHeartbeat),
         run: { id, name, workflow, startedAt: startedAt.getTime(), tags, parentId } } });
     });
+  }
+  async #answer(question: Question, n: number): Promise<void> {
+    const answer = await (("result" in question) ? this.#pool.lend(() => answerPlace(question))
+      : answerPlace(question));
+    if (!this.#over) this.#seat.tell({ answer, to: n });
   }
   abort(reason: ErrorRecord, graceMs: number = GRACE_MS): void {
     if (this.#over) return;

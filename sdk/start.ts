@@ -5,8 +5,9 @@ import { currentFrame, encodeRecorded, inputHash, RepriseError, TERMINAL_STATES,
   type RunEngine, type RunRow, type StartRequest, type WorkflowSpec } from "../engine/index.ts";
 import { packageRoot } from "./config.ts";
 import { defaultEngine, unlessEnding } from "./default-engine.ts";
-import { isLoading, workflowSpec } from "./registry.ts";
+import { inPlace, isLoading, workflowSpec } from "./registry.ts";
 import { continueRun, retryRun } from "./resume.ts";
+import { startFromPlace } from "./runs-of-places.ts";
 import { keepSources } from "./sources.ts";
 import { isFree } from "./unfinished.ts";
 
@@ -29,17 +30,28 @@ export type StartFields = Pick<StartRequest,
 /** Starts a run on the default engine and waits for its result; resumes the run that an earlier life of the script
  *  left. */
 export async function runAtTopLevel(name: string, input: unknown, fields: StartFields = {}): Promise<unknown> {
-  return unlessEnding(startAtTopLevel(name, input, fields).then(({ engine, runId }) => engine.result(runId)));
+  return unlessEnding(startAtTopLevel(name, input, fields).then(({ result }) => result()));
 }
 
 /** Starts (or resumes, or attaches to) a run. @throws RUN_WHILE_LOADING, UNSERIALIZABLE, RUN_EXISTS */
-export async function startAtTopLevel(name: string, input: unknown, fields: StartFields):
+export async function startAtTopLevel(name: string, input: unknown, fields: StartFields): Promise<Started> {
+  if (inPlace() && currentFrame() !== undefined) {
+    return startFromPlace(name, encodeRecorded(input, `input of ${name}`), fields);
+  }
+  const { engine, ...run } = await startHere(name, input, fields);
+  return { ...run, engine: () => Promise.resolve(engine), result: () => engine.result(run.runId) };
+}
+/** A run that was started; `engine`: what else can be asked of it. */
+export interface Started {
+  readonly runId: string;
+  readonly name: string;
+  result(): Promise<unknown>;
+  engine(): Promise<RunEngine>;
+}
+
+async function startHere(name: string, input: unknown, fields: StartFields):
   Promise<{ readonly engine: RunEngine; readonly runId: string; readonly name: string }> {
-  const frame = currentFrame();
-  if (isLoading() && frame?.in === "task") throw new RepriseError("NOT_YET",
-    `task '${frame.task.name}' runs in a thread or process of its own and started workflow '${name}' there`,
-    "Start runs from the workflow, or from a task without a runner.");
-  if (isLoading()) throw new RepriseError("RUN_WHILE_LOADING",
+  if (isLoading() && currentFrame() === undefined) throw new RepriseError("RUN_WHILE_LOADING",
     `workflow '${name}' was called while its file is only being loaded for its definitions`,
     "Guard the call: if (isMain(import.meta)) await ...");
   noteCall();

@@ -5,7 +5,7 @@ import {
 } from "../engine/index.ts";
 import { defaultEngine } from "./default-engine.ts";
 import { childHandle, runHandle, type RunHandle } from "./handle.ts";
-import { checkName, defineWorkflow, isLoading, workflowSpec } from "./registry.ts";
+import { checkName, defineWorkflow, inPlace, isLoading, workflowSpec } from "./registry.ts";
 import { checked, jsonSchemaOf, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
 import { codeVersionOf, fileOf } from "./sources.ts";
 import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
@@ -166,8 +166,8 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
     const frame = currentFrame();
     if (frame?.in === "workflow") return startChild(frame, made, input, { ...preset, ...options }, start);
     const { value, fields } = await prepared(made, input, { ...preset, ...options });
-    const { engine, runId, name } = await startAtTopLevel(spec.name, value, fields);
-    return runHandle(runId, name, () => Promise.resolve(engine));
+    const { engine, result, runId, name } = await startAtTopLevel(spec.name, value, fields);
+    return Object.assign(runHandle(runId, name, engine), inPlace() ? { result } : {});
   };
   const run = async (input: unknown, options: StartOptions = {}): Promise<unknown> => {
     const frame = currentFrame();

@@ -1,5 +1,5 @@
 /** Attempts in worker threads and processes, as users run them: real computation, real crashes, real signals. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,8 +101,18 @@ writeFileSync(join(folder, "tasks.ts"), `
   export const cancelled = workflow("cancelled", async () => gentle());
 
   export const hidden = workflow("hidden", async () => tell(task("inner", { runner, retries: 3 }, () => 1)()));
-  const starts = task("starts", { runner }, async () => values().catch((error) => error.code));
-  export const startsRun = workflow("startsRun", async () => starts());
+  const square = task("square", { runner }, (n: number) => n * n);
+  const leaf = workflow("leaf", async (n: number) => ({ squared: await square(n), at: new Date(n) }));
+  const broken = workflow("broken", async () => { throw new RangeError("too far") });
+  const starts = task("starts", { runner }, async () => {
+    const run = await leaf.start(4), same = () => leaf.start(5, { id: "the same" });
+    return [await run.result(), await leaf(6), await broken().catch((error) => [error.code, String(error.cause)]),
+      (await same()).id === (await same()).id, run.id.length, run.name.length > 3,
+      await leaf.start(5, { id: "the same", ifExists: "fail" }).catch((error) => error.code),
+      await run.state().then(({ state }) => state, (error) => error.code)];
+  });
+  export const startsRun = workflow("startsRun", async () => (await Promise.all([starts(), starts(), starts()]))[1]);
+  export const fromTheCommand = workflow("fromTheCommand", async () => task("asks", async () => leaf(3))());
 `);
 
 /** Runs every workflow of the file, one after another, and writes down what each returned and recorded. */
@@ -117,7 +127,7 @@ writeFileSync(join(folder, "all.ts"), `
     const found: Record<string, unknown> = {};
     for (const [name, run] of Object.entries(workflows)) {
       if (!("workflowName" in run)) continue; // of a commonjs package a module has a default, too
-      if (process.env.RUNNER === "inline" && name !== "values") continue; // they would block or end this process
+      if (process.env.RUNNER === "inline" && !/values|startsRun/.test(name)) continue; // they would block this process
       const handle = await run.start(), events: unknown[] = [], logs: unknown[] = [];
       if (name === "cancelled") {
         await there("begun");
@@ -230,10 +240,27 @@ describe.each(["thread", "process"])("a task with runner: \"%s\"", (runner) => {
     expect(ran("cancelled", runner).result).toBe("cancelled");
   });
 
-  test("must be defined where its file defines it, and starts no runs", () => {
+  test("must be defined where its file defines it", () => {
     const { result } = ran("hidden", runner);
     expect((result as unknown[])[4]).toBe("RUNNER_TASK_MISSING"); // a list of what the error was
     expect((result as unknown[])[0], "it is not tried again").toBe(1);
-    expect(ran("startsRun", runner).result).toBe("NOT_YET");
   });
+
+  test("starts runs as an inline one does, also when all places wait for runs that need one", () => {
+    const [there, inline] = [runner, "inline"].map((kind) => ran("startsRun", kind).result as unknown[]); // a list
+    if (there === undefined || inline === undefined) throw new Error("both ran");
+    expect(inline.at(-1)).toBe("completed");
+    expect(there.at(-1), "more than its result is asked of the database, and these runs are in memory").toBe("NOT_YET");
+    expect(there.slice(0, -1)).toEqual(inline.slice(0, -1));
+    expect(inline.slice(0, 4)).toEqual([{ squared: 16, at: "1970-01-01T00:00:00.004Z" },
+      { squared: 36, at: "1970-01-01T00:00:00.006Z" }, ["RUN_FAILED", "RangeError: too far"], true]);
+  });
+});
+
+test("a run that a command makes from a loaded file has tasks that start runs, too", () => {
+  const { stdout, stderr } = spawnSync(process.execPath, [join(root, "dist/sdk/cli/main.js"), "run",
+    "tasks.ts:fromTheCommand"], { cwd: folder, encoding: "utf8", timeout: 50_000, env: { ...process.env, VITEST: "",
+    RUNNER: "inline", REPRISE_LOG_LEVEL: "error", REPRISE_DATABASE_URL: join(folder, "command-db") } });
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toEqual({ squared: 9, at: "1970-01-01T00:00:00.003Z" });
 });

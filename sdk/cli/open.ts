@@ -6,6 +6,7 @@ import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunR
   type WorkflowSpec } from "../../engine/index.ts";
 import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
+import { offerDefault, withdrawDefault } from "../default-engine.ts";
 import { loadDefinitions } from "../loading.ts";
 import { definedWorkflows, workflowNames, workflowSpec } from "../registry.ts";
 import { keepingSources } from "../sources.ts";
@@ -23,11 +24,13 @@ export async function withEngine<T>(claims: "all" | "own" | "none",
     observer: keepingSources(consoleObserver(), () => opened?.store),
   });
   inUse = engine;
+  if (claims !== "none") offerDefault(engine); // tasks of the runs here may start others
   let ending = false;
   if (claims !== "none") void signalled().then((signal) => { ending = true; void giveBack(engine, signal) });
   try { return await work(engine) } finally {
     if (ending) await new Promise<never>(() => undefined); // the process ends when the runs have been given back
     inUse = undefined;
+    await withdrawDefault(engine);
     await engine.close(30_000);
   }
 }
