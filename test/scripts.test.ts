@@ -98,9 +98,9 @@ describe("a script", () => {
     expect(before.stderr).toContain("NOT_DETERMINISTIC");
     expect(before.stderr).toMatch(/- history : TaskScheduled task:step#0 {2}at before\.mjs:4:/);
     expect(before.status).toBe(3);
-    expect(node(folder, ["after.mjs"]), "and not otherwise").toMatchObject({ status: 0, stderr: "" });
-    expect(reprise(folder, ["run", "before.mjs"]), "nor when the command loads it").toMatchObject(
-      { status: 0, stderr: "" });
+    const quiet = { status: 0, stderr: expect.not.stringContaining("NOT_DETERMINISTIC") };
+    expect(node(folder, ["after.mjs"]), "and not otherwise").toMatchObject(quiet);
+    expect(reprise(folder, ["run", "before.mjs"]), "nor when the command loads it").toMatchObject(quiet);
   });
 
   test("whose one run leaves a rejection unhandled goes on, and so do its 99 other runs", () => {
