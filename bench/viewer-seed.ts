@@ -24,6 +24,23 @@ export async function seedRuns(url: string, runs: number): Promise<void> {
   await sql.end();
 }
 
+/** Lines of log: twenty of each of the newest runs, one in ten a warning, one in fifty an error; and 100,000 of the
+ *  newest of all, of which a tenth are warnings. */
+export async function seedLogs(url: string, runs: number, newest: number): Promise<void> {
+  const sql = open(url);
+  await sql.unsafe(`insert into reprise.logs (run_id, seq, at, level, message)
+    select '01' || lpad(n::text, 24, '0'), line, now(),
+      case when (n + line) % 50 = 3 then 'error' when (n + line) % 10 = 1 then 'warn' else 'info' end,
+      'line ' || line || ' of what user code has to say about its work'
+    from generate_series($1::integer - $2::integer + 1, $1::integer) as n, generate_series(1, 20) as line`,
+  [runs, newest]);
+  await sql.unsafe(`insert into reprise.logs (run_id, seq, at, level, message)
+    select '01' || lpad($1::text, 24, '0'), line, now(), case when line % 10 = 1 then 'warn' else 'info' end, 'chatter'
+    from generate_series(1, 100000) as line`, [runs]);
+  await sql.unsafe("analyze reprise.logs");
+  await sql.end();
+}
+
 /** One run whose history has exactly `events` events: tasks with arguments and results, some with a failed attempt. */
 export async function seedLongRun(url: string, events: number): Promise<void> {
   const sql = open(url), from = Date.now() - 3 * 3_600_000, all = longHistory(events, from);

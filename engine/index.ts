@@ -50,8 +50,8 @@ export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
 export { describeHolder, holderOf, type Holder } from "./directory.ts";
-export { TERMINAL_STATES, StoreError, type CacheEntry, type LimitInfo, type LogLine, type RunCount, type RunFilter,
-  type RunRow, type RunSearch, type RunState, type SlotInfo, type Store, type TerminalState }
+export { TERMINAL_STATES, StoreError, type CacheEntry, type LimitInfo, type LogCount, type LogLine, type RunCount,
+  type RunFilter, type RunRow, type RunSearch, type RunState, type SlotInfo, type Store, type TerminalState }
   from "./store/port.ts";
 export { withFaults, type Fault } from "./store/faults.ts";
 

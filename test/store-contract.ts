@@ -344,6 +344,12 @@ function keeping(given: () => { store: Store; worker: string; created: (run: New
     await store.writeLogs([{ runId, seq: 1, at: 5, level: "info", message: "one\u0000" },
       { runId, seq: 1, at: 4, level: "warn", message: "two", key: "task:a#0", attempt: 1, data: "{}" }]);
     expect((await store.readLogs(runId)).map(({ message }) => message.slice(0, 3))).toEqual(["one", "two"]);
+    const calm = await created(mine(worker)), bad = await created(mine(worker));
+    await store.writeLogs((["info", "error", "critical", "warn", "debug", "error"] as const).map((level) =>
+      ({ runId: bad, seq: 1, at: 5, level, message: "m" })));
+    expect((await store.countLogs([calm, bad, runId])).toSorted((a, b) => b.errors - a.errors)).toEqual([
+      { runId: bad, warnings: 1, errors: 3 }, { runId, warnings: 1, errors: 0 }]);
+    expect(await store.countLogs([])).toEqual([]);
     await store.putPayloads([{ hash: "h1", text: "large" }]);
     await store.putPayloads([{ hash: "h1", text: "large" }]);
     expect(await store.getPayloads(["h1", "none"])).toEqual([{ hash: "h1", text: "large" }]);

@@ -44,6 +44,7 @@ describe.skipIf(chromiumForTests() === undefined)("the list of runs", () => {
   test("is narrowed by duration, worker, version and tag, and is the same at the same address", async () => {
     page = await house.open("/runs");
     await soonNames().toEqual(NEWEST);
+    await page.getByRole("row", { name: /tidy-owl .* 1 warning/ }).waitFor(); // of the log
     await page.getByLabel("Duration").selectOption("over 1 day");
     await page.getByText("No run meets these filters").waitFor();
     await page.getByLabel("Duration").selectOption("any duration");

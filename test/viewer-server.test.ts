@@ -89,6 +89,19 @@ describe("the list of runs", () => {
     await waiting.cancel();
   });
 
+  test("counts warnings and errors of each run's log", async () => {
+    const noisy = await workflow("noisy", async () => {
+      logger().warn("a little late");
+      logger().info("nothing to see");
+      for (const n of [1, 2]) logger().error(`worse ${n}`);
+    }).start();
+    const calm = await brief.start();
+    await noisy.result();
+    await calm.result();
+    await soon(async () => wire.talliesAnswer.parse((await ask(`/tallies?runs=${noisy.id},${calm.id}`)).body).tallies)
+      .toMatchObject([{ warnings: 1, errors: 2 }, { warnings: 0, errors: 0 }]);
+  });
+
   test("refuses what it does not know, and says where", async () => {
     for (const [query, place] of [["state=gone", "query.state.0"], ["limit=0", "query.limit"], ["sort=up", "query"],
       ["limit=1e9", "query.limit"], ["before=x", "query.before"], ["q=", "query.q"], ["q=a&q=b", "query.q"]]) {

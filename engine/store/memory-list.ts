@@ -1,5 +1,5 @@
 /** The list of runs in memory, by the rules of list-runs.sql and find-runs.sql. */
-import type { RunFilter, RunRow, RunSearch } from "./port.ts";
+import type { LogCount, LogLine, RunFilter, RunRow, RunSearch } from "./port.ts";
 
 type Row = Omit<RunRow, "ownerAlive">;
 
@@ -27,4 +27,12 @@ export function found<R extends { readonly row: Row }>(runs: readonly R[], searc
     && (tookMs === undefined || took(row) >= tookMs))
     .sort((a, b) => order === "oldest" ? newer(b, a)
       : (order === "longest" ? took(b.row) - took(a.row) : 0) || newer(a, b)).slice(0, Math.min(1000, limit));
+}
+
+/** By the rule of count-logs.sql: nothing of a run that wrote no serious line. */
+export function logCount(runId: string, lines: readonly LogLine[]): readonly LogCount[] {
+  const of = (...levels: readonly LogLine["level"][]): number =>
+    lines.reduce((n, { level }) => levels.includes(level) ? n + 1 : n, 0);
+  const warnings = of("warn"), errors = of("error", "critical");
+  return warnings + errors === 0 ? [] : [{ runId, warnings, errors }];
 }

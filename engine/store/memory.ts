@@ -3,11 +3,11 @@
 import { MemoryCache } from "./memory-cache.ts";
 import {
   CONTROL_MAIL, TERMINAL_STATES, type AppendRow, type CacheAnswer, type CacheEntry, type Change, type Claimed,
-  type ClaimRequest, type CreateAnswer, type HistoryRow, type LogLine, type Mail, type NewRun,
+  type ClaimRequest, type CreateAnswer, type HistoryRow, type LogCount, type LogLine, type Mail, type NewRun,
   type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent, type RunCount, type SourceVersion,
   type Store, type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo, type RunSearch,
 } from "./port.ts";
-import { found, matches } from "./memory-list.ts";
+import { found, matches, logCount } from "./memory-list.ts";
 import { countTurns, grantTurns, MemorySlots } from "./memory-slots.ts";
 
 interface Run {
@@ -225,6 +225,9 @@ class MemoryStore implements Store {
 
   async writeLogs(lines: readonly LogLine[]): Promise<void> {
     for (const line of lines) this.#logs.set(line.runId, [...this.#logs.get(line.runId) ?? [], line]);
+  }
+  async countLogs(runIds: readonly string[]): Promise<readonly LogCount[]> {
+    return runIds.flatMap((runId) => logCount(runId, this.#logs.get(runId) ?? []));
   }
   async readLogs(runId: string): Promise<readonly LogLine[]> { return this.#logs.get(runId) ?? [] }
   async putPayloads(payloads: readonly { readonly hash: string; readonly text: string }[]): Promise<void> {

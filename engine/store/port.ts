@@ -211,6 +211,8 @@ export interface LogLine {
   /** JSON text. */
   readonly data?: string;
 }
+/** How many lines of a run are warnings, and how many are errors or worse. */
+export interface LogCount { readonly runId: string; readonly warnings: number; readonly errors: number }
 export interface SourceVersion {
   readonly codeVersion: string;
   /** path relative to the package root -> hash of its content. */
@@ -320,6 +322,8 @@ export interface Store {
   countRuns(): Promise<readonly RunCount[]>;
 
   writeLogs(lines: readonly LogLine[]): Promise<void>;
+  /** Of each of these runs that wrote any: lines of level warn, and of level error or critical. */
+  countLogs(runIds: readonly string[]): Promise<readonly LogCount[]>;
   readLogs(runId: string, after?: { readonly seq: number; readonly index: number }): Promise<readonly LogLine[]>;
   /** Content-addressed: writing the same hash again only touches it. */
   putPayloads(payloads: readonly { readonly hash: string; readonly text: string }[]): Promise<void>;

@@ -26,7 +26,8 @@ const TRAVELS: { readonly [V in Verb]: true } = {
   register: true, heartbeat: true, retire: true, workers: true, sweep: true,
   takeSlot: true, freeSlots: true, grantedSlots: true, slots: true, limits: true, reserveRate: true,
   run: true, listRuns: true, findRuns: true, countRuns: true, turns: true, turnKeys: true,
-  writeLogs: true, readLogs: true, putPayloads: true, getPayloads: true, putSources: true, getSources: true,
+  writeLogs: true, countLogs: true, readLogs: true, putPayloads: true, getPayloads: true,
+  putSources: true, getSources: true,
   cacheTake: true, cachePut: true, cacheFree: true, cacheList: true, cacheRemove: true,
   now: true, size: true, reset: true,
 };

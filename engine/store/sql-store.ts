@@ -4,7 +4,7 @@ import type { Execute, OpenTransaction } from "../core/transaction.ts";
 import { statement } from "./statements.ts";
 import type {
   AppendRow, CacheAnswer, CacheEntry, Change, Claimed, ClaimRequest, CreateAnswer, HistoryRow, LeaseGuard,
-    LogLine, Mail, NewRun, Post, PostAnswer, RunCount, RunFilter, RunRow, RunSearch,
+    LogCount, LogLine, Mail, NewRun, Post, PostAnswer, RunCount, RunFilter, RunRow, RunSearch,
   RunState, Sent, SlotInfo, SlotRequest, LimitInfo, SourceVersion, Store, StoreSize, TurnKey, WorkerInfo,
 } from "./port.ts";
 
@@ -205,6 +205,10 @@ export class SqlStore implements Store {
         ({ r: line.runId, s: line.seq, t: line.at, l: line.level, m: withoutNul(line.message), k: line.key,
       n: line.attempt, d: line.data === undefined ? undefined : withoutNul(line.data) }));
     await this.#ask(statement("write-logs"), [JSON.stringify(wire)]);
+  }
+  async countLogs(runIds: readonly string[]): Promise<readonly LogCount[]> {
+    return (await this.#ask(statement("count-logs"), [JSON.stringify(runIds)])).map((row) => ({
+      runId: text(row["run_id"]), warnings: number(row["warnings"]), errors: number(row["errors"]) }));
   }
   async readLogs(runId: string): Promise<readonly LogLine[]> {
     return (await this.#ask(statement("read-logs"), [runId])).map((row) => ({

@@ -1,5 +1,5 @@
 /** The list of runs: filters, three orders, keyset pages. */
-import { RepriseError, toMs, type Duration, type RunEngine, type RunRow, type RunSearch, type RunState }
+import { RepriseError, toMs, type Duration, type LogCount, type RunEngine, type RunRow, type RunSearch, type RunState }
   from "../../engine/index.ts";
 import { Grown } from "./grown.ts";
 import type { ListQuery } from "./wire.ts";
@@ -104,8 +104,9 @@ function msOf(text: string, name: "since" | "took"): number {
 /** A run with more events is not counted: whoever opens it sees. */
 const MOST_COUNTED = 5000;
 interface Tally { events: number; done: number; failed: number; retries: number }
+type Counted = Tally & Omit<LogCount, "runId">;
 
-/** Tasks of runs, counted. */
+/** Tasks of runs, and serious lines of their logs, counted. */
 export class Tallies {
   readonly #engine: RunEngine;
   readonly #counted: Grown<Tally>;
@@ -121,10 +122,12 @@ export class Tallies {
   }
 
   /** Each run's; null for one that is long, or not there. */
-  async of(ids: readonly string[]): Promise<readonly (Tally | null)[]> {
+  async of(ids: readonly string[]): Promise<readonly (Counted | null)[]> {
+    const { store } = this.#engine, logs = new Map((await store.countLogs(ids)).map((one) => [one.runId, one]));
     return Promise.all(ids.map(async (id) => {
-      const row = await this.#engine.store.run(id);
-      return row === undefined || row.asOf > MOST_COUNTED ? null : { ...await this.#counted.of(id) };
+      const row = await store.run(id), { warnings = 0, errors = 0 } = logs.get(id) ?? {};
+      return row === undefined || row.asOf > MOST_COUNTED ? null
+        : { ...await this.#counted.of(id), warnings, errors };
     }));
   }
 }

@@ -72,10 +72,10 @@ export const listAnswer = z.object({ runs: z.array(runRow), next: maybeText });
 
 const idList = z.string().max(3000).transform((text) => text.split(",")).pipe(z.array(runId).min(1).max(100));
 export const talliesQuery = z.strictObject({ runs: idList.describe("ids with commas, at most 100") });
-/** Events by now, tasks that are done and that failed, and retries; null for a run of more than 5,000 events, and for
- *  one that is not there. */
+/** Events by now, tasks that are done and that failed, retries, and lines of the log that are warnings, or errors or
+ *  worse; null for a run of more than 5,000 events, and for one that is not there. */
 export const talliesAnswer = z.object({ tallies: z.array(z.object({ events: z.number(), done: z.number(),
-  failed: z.number(), retries: z.number() }).nullable()) });
+  failed: z.number(), retries: z.number(), warnings: z.number(), errors: z.number() }).nullable()) });
 
 export const oneRun = z.strictObject({ id: runId });
 /** The address of a webhook. */

@@ -116,7 +116,7 @@ export const listRuns = (query: RunQuery, before: string | undefined, signal: Ab
 };
 /** Events of a run and what became of its tasks, counted. */
 export interface Tally { readonly events: number; readonly done: number; readonly failed: number;
-  readonly retries: number }
+  readonly retries: number; readonly warnings: number; readonly errors: number }
 /** In the order of the ids; null for a run that is too long to be counted here. */
 export const talliesOf = (ids: readonly string[]): Promise<{ readonly tallies: readonly (Tally | null)[] }> =>
   call(`/tallies?runs=${ids.join(",")}`);

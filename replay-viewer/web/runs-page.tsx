@@ -67,7 +67,7 @@ function Body({ list, now, filtered }: { list: RunList; now: number; filtered: b
         chosen={i === chosen} tally={list.tally(row)} /> }} />
   </div>;
 }
-const HEADS = [["State", ""], ["Run", ""], ["Workflow", ""], ["Started", ""], ["Took", "num"], ["Tasks", ""],
+const HEADS = [["State", ""], ["Run", ""], ["Workflow", ""], ["Started", ""], ["Took", "num"], ["Tasks, log", ""],
   ["Events", "num"], ["Worker", ""]] as const;
 /** The orders that a column's head goes through, one after the other. */
 const SORTS: { readonly [word: string]: readonly string[] | undefined } = { Started: ["newest", "oldest"],
@@ -112,14 +112,18 @@ function Only({ name, value, word, look, chosen }: { name: "tag" | "version" | "
     onClick={() => { change({ [name]: value }) }}>{word}</button>;
 }
 
-function TallyPart({ tally: { done, failed, retries } }: { tally: Tally }): JSX.Element {
+function TallyPart({ tally: { done, failed, retries, warnings, errors } }: { tally: Tally }): JSX.Element {
+  const serious = (n: number, tone: string, word: string): JSX.Element | false => n > 0 && <span class={`tone-${tone}`}
+    title={`${count(n, word)} in the log`}><Icon name="note" size={12} />{number(n)}
+    <span class="hidden"> {n === 1 ? word : `${word}s`}</span></span>;
   return <>
     {done > 0 && <span class="faint" title={count(done, "task done", "tasks done")}><Icon name="ok" size={12} />
       {number(done)}<span class="hidden"> done</span></span>}
     {failed > 0 && <span class="tone-bad" title={count(failed, "task failed", "tasks failed")}><Icon name="bad"
       size={12} />{number(failed)}<span class="hidden"> failed</span></span>}
     {retries > 0 && <span class="tone-wait" title={count(retries, "retry", "retries")}><Icon name="again" size={12} />
-      {number(retries)}<span class="hidden"> {retries === 1 ? "retry" : "retries"}</span></span>}</>;
+      {number(retries)}<span class="hidden"> {retries === 1 ? "retry" : "retries"}</span></span>}
+    {serious(warnings, "wait", "warning")}{serious(errors, "bad", "error")}</>;
 }
 
 /** Marks a run as A; on the rows of the others it then opens the comparison with it. */
