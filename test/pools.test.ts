@@ -4,7 +4,7 @@ import { Cancelled, context, limit, logger, NonRetryable, saga, scope, sleep, ta
   withTimeout, workflow, type Task } from "../sdk/index.ts";
 import { openRunEngine, openStore, rehearse, type RunEngine, type Store } from "../engine/index.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
-import { testEngine, type TestEngine } from "../sdk/testing.ts";
+import { explore, testEngine, type TestEngine } from "../sdk/testing.ts";
 import { history } from "./histories.ts";
 
 let t: TestEngine;
@@ -182,6 +182,21 @@ describe("a task with a pool gives its caller what one in place does", () => {
     await run.result();
     expect(await history(run)).toContainEqual(expect.objectContaining({ type: "ChildStarted", key: "task:sum",
       pool: "gpu", task: { name: "add" } }));
+  });
+
+  test("in tests and pictures: mocks, explore() and visualize() take it as one in place", async () => {
+    t = await testEngine();
+    const moon = add.with({ pool: "moon" });
+    const flow = workflow(`pooled-${names++}`, async () => {
+      const first = await moon(1, 2);
+      return first > 2 ? moon(first) : 0;
+    });
+    expect(await flow.visualize({ values: { add: 3 } })).toMatch(/n1\["add"\]\n {2}n2\["add"\]/);
+    const mock = t.mock(moon, async (a: number) => a * 100);
+    expect(await (await t.start(flow)).result()).toBe(10_000);
+    expect(mock.calls).toEqual([[1, 2], [100]]);
+    const { failures } = await explore(flow, { input: undefined, orders: 5, crashes: 10 });
+    expect(failures).toEqual([]);
   });
 
   test("called outside any run, it is a run of one task", async () => {
