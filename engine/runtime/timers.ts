@@ -25,6 +25,9 @@ const NEAR_MS = 5_000;
 export class Timers {
   /** key -> cancel; one that has fired stays until its delivery is fed to the code. */
   #near: Map<string, () => void> | undefined;
+  /** key -> instant: those that were due when they were set, as after an outage. They fire in the order of their
+   *  instants. */
+  #overdue: Map<string, number> | undefined;
   readonly #host: TimerHost;
   constructor(host: TimerHost) { this.#host = host }
 
@@ -42,10 +45,7 @@ export class Timers {
   arm(key: string, dueAt: number): void {
     const left = dueAt - this.#host.now();
     if (left > NEAR_MS) return;
-    const cancel = this.#host.clock.after(Math.max(0, left), () => {
-      this.#host.fire(key, dueAt);
-    });
-    (this.#near ??= new Map()).set(key, cancel);
+    (this.#near ??= new Map()).set(key, left > 0 ? this.#set(key, dueAt, left) : this.#late(key, dueAt));
   }
   disarm(key: string): void {
     this.#near?.get(key)?.();
@@ -54,6 +54,27 @@ export class Timers {
   stop(): void {
     for (const cancel of this.#near?.values() ?? []) cancel();
     this.#near = undefined;
+  }
+
+  #set(key: string, dueAt: number, left: number): () => void {
+    return this.#host.clock.after(left, () => {
+      this.#fireOverdue(dueAt);
+      this.#host.fire(key, dueAt);
+    });
+  }
+  #late(key: string, dueAt: number): () => void {
+    if (this.#overdue === undefined) {
+      this.#overdue = new Map();
+      this.#host.clock.after(0, () => { this.#fireOverdue(Infinity) });
+    }
+    this.#overdue.set(key, dueAt);
+    return () => { this.#overdue?.delete(key) };
+  }
+  #fireOverdue(before: number): void {
+    const due = [...this.#overdue ?? []].filter(([, dueAt]) => dueAt < before).sort(([, a], [, b]) => a - b);
+    for (const [key] of due) this.#overdue?.delete(key);
+    if (before === Infinity) this.#overdue = undefined;
+    for (const [key, dueAt] of due) this.#host.fire(key, dueAt);
   }
 }
 
