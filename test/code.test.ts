@@ -1,5 +1,7 @@
 /** Runs in flight against the code that is loaded: what GET /code says of them, and what a worker then does. */
-import { describe, expect, test } from "vitest";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { CodeCheck, type RunEngine, type WorkflowSpec } from "../engine/index.ts";
 import { patchFor, saysOf, type CodeDifference, type CodeNow } from "../replay-viewer/model/code.ts";
 import { codeAnswer, type CodeAnswer, type CodeWorkflow } from "../replay-viewer/server/wire-code.ts";
@@ -7,6 +9,7 @@ import { patched, task, waitFor, workflow, z, type Workflow } from "../sdk/index
 import { workflowSpec } from "../sdk/registry.ts";
 import { loadedCode } from "../sdk/viewer.ts";
 import { served, soon } from "./served.ts";
+import { ask, clear, cli, endAll, project, reprise, start } from "./talking.ts";
 
 const house = served();
 const email = task("email", async (id: number) => `email ${id}`);
@@ -126,6 +129,40 @@ describe("GET /code", () => {
     await soon(async () => (await house.ask("/code")).status).toBe(500);
     expect(String(said[0])).toBe("Error: the disk is gone");
   });
+});
+
+describe("reprise server start <files>", () => {
+  afterEach(endAll);
+  afterAll(clear);
+  const NAP = `import { sleep, task, workflow } from "reprise";
+const step = task("step", async (n) => n);
+const nap = workflow("nap", async () => { await step(1); await sleep("3d"); });
+void nap;
+`;
+
+  test("compares runs with the files, which it does not run itself, at every save; one that does not load, too",
+    async () => {
+      const folder = project("served-files", { "a.mjs": NAP });
+      const program = start(folder, [cli, "run", "a.mjs:nap"], { REPRISE_LOG_LEVEL: "debug" });
+      await program.until(/Sleeping for/);
+      program.child.kill("SIGINT");
+      await program.ended;
+      const server = start(folder, [cli, "server", "start", "a.mjs", "--port", "0"]);
+      const [url] = await server.until(/http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+/);
+      const first = async (): Promise<CodeWorkflow | undefined> => (await ask<CodeAnswer>(url, "/code")).workflows[0];
+      await soon(async () => (await first())?.versions[0]?.fits).toBe(1);
+      writeFileSync(join(folder, "a.mjs"), NAP.replace("await sleep", "await step(2); await sleep"));
+      await soon(async () => (await first())?.differences[0]?.issued?.code?.lines).toContainEqual(
+        expect.stringContaining("await step(2)"));
+      writeFileSync(join(folder, "a.mjs"), "const = 1;");
+      await server.until(/SyntaxError|TransformError/);
+      await soon(async () => (await first())?.missing.runs).toBe(1);
+      writeFileSync(join(folder, "a.mjs"), NAP);
+      await soon(async () => (await first())?.versions[0]?.fits).toBe(1);
+      expect(reprise(folder, "runs", "inspect", "-1").stdout, "nobody went on with it").toContain("waiting");
+      server.child.kill("SIGINT");
+      expect(await server.ended, server.said()).toBe(0);
+    });
 });
 
 describe("a run that is checked as a worker would take it", () => {

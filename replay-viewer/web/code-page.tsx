@@ -104,7 +104,7 @@ function Parts({ of, now }: { of: CodeWorkflow; now: CodeNow }): JSX.Element {
       <p>The workflow says <code>evolve: "pin"</code>. Run a worker with that version, or take the option away: then
         they go on where the code fits.</p></Part>
     {now.code !== "none" && <Part icon="off" tone="off" runs={of.missing} of={of} says="not loaded here">
-      <Command text={`npx reprise ${now.code === "watched" ? "dev" : "check"} ${of.file ?? "its-file.ts"}`} /></Part>}
+      <Command text={checkCommand([of])} /></Part>}
     <Part icon="note" tone="wait" runs={of.long} of={of} says="too long to be replayed beside other answers">
       <Command text={checkCommand([of])} /></Part>
     {of.broken.map((one) => <Part key={one.why} icon="note" tone="bad" runs={one} of={of} says="unreadable">
@@ -196,8 +196,8 @@ function NoCode({ workflows }: { workflows: readonly CodeWorkflow[] }): JSX.Elem
     code</b>, so it cannot say which of them would go on</h3>
   <p>Where your files are, the terminal says it, and ends with 3 if one would be set aside:</p>
   <Command text={checkCommand(workflows)} />
-  <p>Served by the process that has them, this page follows every save:</p>
-  <Command text={`npx reprise dev ${workflows.find((one) => one.file !== null)?.file ?? "order.ts"}`} /></section>;
+  <p>Named when the server starts, they are compared here, at every save:</p>
+  <Command text={checkCommand(workflows).replace("check", "server start")} /></section>;
 }
 
 function NoneInFlight(): JSX.Element {

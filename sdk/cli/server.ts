@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
 import type { ViewerOptions } from "../../replay-viewer/server/viewer.ts";
 import { stateFolder } from "../viewer.ts";
+import { WatchedCode } from "./code-watch.ts";
 import { offerDebug } from "./debug-offer.ts";
 import { userFile, withEngine } from "./open.ts";
 import { portNumber } from "./numbers.ts";
@@ -21,6 +22,7 @@ interface StartOptions {
 export function addServer(program: Command): void {
   const server = program.command("server").description("the replay viewer");
   server.command("start").description("serve the viewer until Ctrl-C; its address stands on stdout")
+    .argument("[files...]", "files with workflows: the page Code compares runs in flight with them, at every save")
     .option("--port <n>", "0 = any that is free", portNumber, 4400)
     .option("--host <host>", "where to listen; beyond the loopback it needs a token and TLS", "127.0.0.1")
     .option("--no-token", "let every program of this machine in")
@@ -32,7 +34,7 @@ export function addServer(program: Command): void {
     .option("--allow-debug", "show variables of past runs: replays run the workflows' code on this machine")
     .option("--redact <key...>", "further keys whose values are never shown")
     .option("--json", "print the address as one JSON document")
-    .action(async (options: StartOptions) => { await start(options) });
+    .action(async (files: string[], options: StartOptions) => { await start(files.map(userFile), options) });
   server.command("stop").description("end the server that this state directory's runs are served by").option("--json")
     .action(async (options: { json?: boolean }) => { await stopServer(options.json ?? false) });
   server.command("status").description("is a viewer served here, and where").option("--json")
@@ -44,18 +46,21 @@ export function addServer(program: Command): void {
     });
 }
 
-async function start(options: StartOptions): Promise<void> {
+async function start(files: readonly string[], options: StartOptions): Promise<void> {
   const [{ openViewer }, { announce, withdraw }] = await Promise.all([
     import("../../replay-viewer/server/viewer.ts"), import("../../replay-viewer/server/state-folder.ts")]);
   const token = await tokenOf(options), folder = stateFolder();
   await withEngine("none", async (engine) => {
     const offer = options.allowDebug === true ? offerDebug(engine) : undefined;
-    const viewer = await openViewer({ engine, token, ...viewerOptions(options), ...(offer && { debug: offer.debug }) });
+    const code = files.length === 0 ? undefined : new WatchedCode(files);
+    const viewer = await openViewer({ engine, token, ...viewerOptions(options), ...(offer && { debug: offer.debug }),
+      ...(code && { code }) }).catch((error: unknown) => { code?.close(); throw error });
     announce(folder, { origin: viewer.origin, pid: process.pid, by: "server", ...(token !== false && { token }) });
     if (options.json) outJson({ url: viewer.url, port: viewer.port }); else out(viewer.url);
     say("Ctrl-C stops it.");
     try { await signalled() } finally {
       withdraw(folder);
+      code?.close();
       await viewer.close();
       await offer?.close();
     }
