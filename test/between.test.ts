@@ -5,7 +5,6 @@ import { condition, continueWith, shield, signal, sleep, task, taskContext, upda
   type Event, type Inputs, type Workflow } from "../sdk/index.ts";
 import { runHandle, type RunHandle } from "../sdk/handle.ts";
 import { workflowNames, workflowSpec } from "../sdk/registry.ts";
-import { keptOpen } from "./conversing.ts";
 import { compute, withDelay } from "./slowly.ts";
 
 const silent = { events: () => undefined, line: () => undefined, outage: () => undefined };
@@ -367,19 +366,6 @@ test("a timer fires once, though the worker looks for near ones while its event 
     const fired = (await history(one)).flatMap((event) => event.type === "TimerFired" ? [event.key] : []);
     expect(new Set(fired).size, fired.join()).toBe(fired.length);
   }
-});
-
-test("timers that fell due while nobody worked fire in the order of their instants, not of their making", async () => {
-  await engine.close(0);
-  store = await openStore("memory:");
-  engine = await engineOn(keptOpen(store));
-  const run = await begin(async () => Promise.race([sleep(1500).then(() => "late"), sleep(1000).then(() => "early")]));
-  await engine.close(0);
-  await pause(1600);
-  engine = await engineOn(store);
-  expect(await engine.result(run.id)).toBe("early");
-  expect((await history(run)).filter(({ type }) => type === "TimerFired").map((event) => "key" in event && event.key))
-    .toEqual(["sleep#1", "sleep#0"].map((key) => expect.stringContaining(key)));
 });
 
 test("an engine that closes while a run is being replayed gives it back, and another goes on", async () => {

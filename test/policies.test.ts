@@ -67,6 +67,20 @@ describe("a deadline", () => {
   });
 });
 
+test("sleeps that fell due while nobody worked end in the order of their instants, not of their making", async () => {
+  const store = openMemoryStore(), race = workflow("late-sleepers", async () => Promise.race([
+    sleep(1500).then(() => "late"), sleep(1000).then(() => "early")]));
+  const before = await engineOn(keptOpen(store));
+  const { runId } = await before.start({ workflow: workflowSpec(race.workflowName)!, input: undefined });
+  await before.close(0);
+  await new Promise((resolve) => { setTimeout(resolve, 1600) });
+  const after = await engineOn(keptOpen(store));
+  expect(await outcome(after, runId)).toEqual({ value: "early" });
+  const fired = (await after.history(runId)).flatMap((event) => event.type === "TimerFired" ? [event.key] : []);
+  expect(fired).toEqual([expect.stringContaining("#1"), expect.stringContaining("#0")]);
+  await after.close(0);
+});
+
 describe("retries of a run", () => {
   test("go on from the call that failed, after the delay, until one succeeds; the result is the last try's",
     async () => {
