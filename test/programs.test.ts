@@ -110,7 +110,7 @@ async function check(world: World, told: readonly Told[], release: Release): Pro
   for (const [id, { row, events }] of family) {
     runs++;
     for (const { type } of events) types.add(type);
-    const step = Math.max(1, Math.floor(events.length / (id === root ? 30 : 8)));
+    const step = Math.max(1, Math.floor(events.length / (id === root ? 24 : 6)));
     for (let k = events.length; k >= 1; k -= step) {
       const found = await rehearse(id, specOf(row.workflow, release), events.slice(0, k), { partial: true });
       expect(found.diff, `first ${k} of ${events.length} events of ${row.runId}, ${what}`).toBeUndefined();

@@ -4,6 +4,7 @@ import type { WorkflowSpec } from "../engine/index.ts";
 import { attributes, condition, context, continueWith, expose, saga, scope, shield, signal, sleep, stream, task, update,
   waitFor, withTimeout, workflow, z } from "../sdk/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
+import { sees } from "./language/ends.ts";
 import type { Program, Release, State } from "./language/part.ts";
 import { counted, parts } from "./language/parts.ts";
 import { relayed, type Baton } from "./language/relay.ts";
@@ -28,8 +29,19 @@ const stuck = task("stuck", { retries: 99, retryDelay: "1h" },
 /** What is asked of a run while it goes; every odd one makes a task of it. */
 export const bump = update<z.ZodNumber, number>("bump", z.number());
 
+/** Interprets a program, and looks whether it ended as it must: every part of it, at every replay. */
 async function interpret(program: Program, state: State): Promise<number> {
   counted(program);
+  try {
+    const value = await step(program, state);
+    sees(program, state, { value });
+    return value;
+  } catch (error) {
+    sees(program, state, { error });
+    throw error;
+  }
+}
+async function step(program: Program, state: State): Promise<number> {
   switch (program.k) {
     case "task": {
       const value = await work(program.v, state.shared, program.fails);
@@ -85,7 +97,8 @@ export const random = workflow("random-program",
   async (_: Given): Promise<readonly [number, number]> => { throw new Error("no code") });
 async function randomly({ p, links, root = context().run.id }: Given, release: Release):
   Promise<readonly [number, number]> {
-  const state: State = { shared: 1, bumped: 0, root, link: links, release, times: new Map() };
+  const state: State = { shared: 1, bumped: 0, root, run: context().run.id, link: links, release, times: new Map(),
+    givenUp: false };
   expose(seen, () => state.shared);
   bump.handle(async (n) => {
     state.bumped += n;

@@ -4,8 +4,9 @@ import { expect } from "vitest";
 import { task, taskContext } from "../../sdk/index.ts";
 import { callsOf, plain, type Leaf } from "./part.ts";
 
-/** `of`: the key. A failing one fails if it is executed, and is answered like any other if it is not. */
-export interface Cached { k: "cached"; of: number; fails: boolean }
+/** `of`: the keys of calls that are made at once. A failing one fails if it is executed, and is answered like any other
+ *  if it is not. */
+export interface Cached { k: "cached"; of: number[]; fails: boolean }
 
 interface Execution { readonly run: string; readonly key: string; readonly place: string; readonly n: number }
 const executions: Execution[] = [];
@@ -14,15 +15,18 @@ const kept = task("kept", { cache: { key: (root: string, of: number) => `${root}
     const { run, task: { key } } = taskContext(), n = executions.length;
     if (fails) throw new Error(`no ${of}`);
     executions.push({ run: run.id, key, place: `${root} ${of}`, n });
-    await new Promise((resolve) => { setTimeout(resolve, of) });
+    await new Promise((resolve) => { setTimeout(resolve, 2 * of) });
     return n;
   });
 
 export const cached: Leaf<Cached> = {
-  made: () => fc.record({ k: fc.constant("cached" as const), of: fc.nat(2),
+  made: () => fc.record({ k: fc.constant("cached" as const), of: fc.array(fc.nat(2), { minLength: 1, maxLength: 3 }),
     fails: fc.nat(5).map((n) => n === 0) }),
-  run: async ({ of, fails }, { root }) => { await kept(root, of, fails); return of },
-  end: ({ of, fails }) => fails ? undefined : { value: of },
+  run: async ({ of, fails }, { root }) => {
+    await Promise.all(of.map((one) => kept(root, one, fails)));
+    return of.length;
+  },
+  end: ({ of, fails }) => fails ? undefined : { value: of.length },
   check: ({ family, what, lives }) => {
     const calls = callsOf(family, "kept"), places = new Map<string, typeof calls>();
     for (const call of calls) {

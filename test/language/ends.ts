@@ -1,6 +1,7 @@
 /** The oracle: how a program must end, by the meaning of its parts and no word of the engine. */
 import { expect } from "vitest";
-import { callsOf, plain, type End, type Program, type World } from "./part.ts";
+import { Cancelled, TimedOut } from "../../sdk/index.ts";
+import { callsOf, plain, type End, type Program, type State, type World } from "./part.ts";
 import { parts } from "./parts.ts";
 
 const value = (end: End): number | undefined => end === undefined || end === "throws" ? undefined : end.value;
@@ -51,24 +52,48 @@ export function endOf(program: Program): End {
   }
 }
 
+const known = new WeakMap<Program, { readonly end: End }>();
+/** What did not end as it must, by run. */
+const wrong = new Map<string, string[]>();
+/** A program ended so in a run; those of a scope that was given up may end otherwise. */
+export function sees(program: Program, state: State, how: { readonly value: number } | { readonly error: unknown }):
+  void {
+  if ("error" in how && givesUp(how.error)) state.givenUp = true;
+  if (state.givenUp) return;
+  const { end } = known.get(program) ?? { end: endOf(program) };
+  known.set(program, { end });
+  const right = end === undefined || (end === "throws" ? "error" in how : "value" in how && how.value === end.value);
+  if (right) return;
+  const said = `${JSON.stringify(program)} must be ${JSON.stringify(end)}, not ${"value" in how ? how.value
+    : String(how.error)}`;
+  wrong.set(state.run, [...wrong.get(state.run) ?? [], said]);
+}
+/** Is this, or what is behind it, that a call was given up? */
+function givesUp(error: unknown): boolean {
+  if (error instanceof Cancelled || error instanceof TimedOut) return true;
+  if (error instanceof AggregateError && error.errors.some(givesUp)) return true;
+  return error instanceof Error && error.cause !== undefined && givesUp(error.cause);
+}
+
 /** Every run that was neither cancelled nor given a result by hand ended as its program must. How many were known. */
 export function checkEnds({ family, what }: World): number {
-  let known = 0;
+  let ends = 0;
   for (const [id, { row, events }] of family) {
     const started = events[0], last = events.at(-1);
+    if (events.some(({ type }) => type === "ResultInjected")) continue;
+    expect(wrong.get(id)?.join("; "), `${what}: run ${id}`).toBeUndefined();
     if (row.workflow !== "random-program" || started?.type !== "RunStarted" || last === undefined) continue;
-    const byHand = events.some(({ type }) => type === "ResultInjected" || type === "CancelRequested");
-    if (byHand) continue;
+    if (events.some(({ type }) => type === "CancelRequested")) continue;
     const { p, links } = plain(started.input) as { readonly p: Program; readonly links: number }; // as it was started
     const end = endOf(p), where = `${what}: run ${id}`;
     if (end === undefined) continue;
-    known++;
+    ends++;
     if (end === "throws") expect(last.type, where).toBe("RunFailed");
     else if (links > 0) expect(last.type, where).toBe("RunContinued");
     else expect(last.type === "RunCompleted" ? plain(last.result) : last, where).toEqual([end.value,
       expect.any(Number)]);
   }
-  return known;
+  return ends;
 }
 
 /** A task's result is that of its own arguments. */

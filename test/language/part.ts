@@ -32,10 +32,13 @@ export interface State {
   bumped: number;
   /** The run that children send to: the first of all, or the link of a chain that it has come to. */
   readonly root: string;
+  readonly run: string;
   readonly link: number;
   readonly release: Release;
   /** How often each part that numbers its calls has been there. */
   readonly times: Map<string, number>;
+  /** A scope was cancelled: from then on a program may end otherwise. */
+  givenUp: boolean;
 }
 export type Interpret = (program: Program, state: State) => Promise<number>;
 /** The next number of this name in the run, from 0. */

@@ -1,8 +1,8 @@
 /** Chains: a child that goes on as another, carries its state along, and reads mail that was sent to its first link. */
 import fc from "fast-check";
 import { expect } from "vitest";
-import { continueWith, signal, workflow, z } from "../../sdk/index.ts";
-import { plain, type Interpret, type Part, type Program, type Release } from "./part.ts";
+import { context, continueWith, signal, workflow, z } from "../../sdk/index.ts";
+import { plain, type Interpret, type Part, type Program, type Release, type State } from "./part.ts";
 
 /** One link for each baton; all batons are sent to the first link, each link reads one. */
 export interface Relayed { k: "relay"; batons: number[]; body: Program }
@@ -18,7 +18,8 @@ export const relay = workflow("random-relay", async (_: Baton): Promise<number> 
 /** Its code. */
 export async function relayed({ root, left, carried, p }: Baton, release: Release, interpret: Interpret):
   Promise<number> {
-  const state = { shared: 1, bumped: 0, root, link: left, release, times: new Map<string, number>() };
+  const state: State = { shared: 1, bumped: 0, root, run: context().run.id, link: left, release, times: new Map(),
+    givenUp: false };
   const value = await interpret(p, state), next = carry(carried, await baton.wait(), value);
   return left > 1 ? continueWith({ root, left: left - 1, carried: next, p }) : next;
 }

@@ -43,9 +43,10 @@ export const tally: Leaf<Tally> = {
       const name = asked.name.slice(6), where = `${what}: run ${run}, tally ${name}`;
       const due = firstTurn(events, name, asked.by, Number(plain(asked.value)));
       const met = events.find((one) => one.type === "Published" && one.name === `met-${name}`);
-      if (met?.type !== "Published") { // given up; not after it held
-        const givenUp = events.some(({ seq }) => due !== undefined && seq > due.by);
-        if (givenUp) expect(endedBy(events, due?.by ?? 0), `${where} held in turn ${due?.by}`).toBe(true);
+      if (met?.type !== "Published") {
+        if (due !== undefined && looked(events, asked.by) && events.some(({ seq }) => seq > due.by)) {
+          expect(endedBy(events, due.by), `${where} held in turn ${due.by}: ${told(events)}`).toBe(true);
+        }
         continue;
       }
       expect({ by: met.by, sum: plain(met.value) }, where).toEqual(due);
@@ -63,6 +64,17 @@ function firstTurn(events: readonly Event[], name: string, from: number, until: 
     if (event.seq >= from && sum >= until) return { by: event.seq, sum };
   }
   return undefined;
+}
+/** Did anybody look at the condition until the end? Not where its scope had been given up before; nor, perhaps, where
+ *  the function had ended and its run still waited for a child. */
+function looked(events: readonly Event[], by: number): boolean {
+  return events.some((event) => event.type === "WaitOpened" && event.kind === "condition" && event.by === by)
+    && !events.some((event) => event.type === "ChildStarted" && event.onClose === "wait");
+}
+/** A history in a few words. */
+function told(events: readonly Event[]): string {
+  return events.map((event) => [event.seq, event.type, "key" in event && event.key, "name" in event && event.name,
+    "by" in event && `by ${event.by}`].filter(Boolean).join(" ")).join(", ");
 }
 /** Was anything given up in this turn, or the run ended by then? Then the condition may have been, too. */
 function endedBy(events: readonly Event[], turn: number): boolean {
