@@ -39,7 +39,11 @@ async function failing(promise: Promise<unknown>, v: number, right: (error: unkn
 }
 
 const ways = {
-  settle: async (v: number) => { const end = await same.settle(v); return end.ok ? end.value : -1 },
+  settle: async (v: number) => {
+    const end = await same.settle(v);
+    if (end.ok) return end.value;
+    throw end.error; // its scope was cancelled
+  },
   map: async (v: number) => (await same.map([v, 0, 1], { concurrency: 2 }))[0] ?? -1,
   submit: async (v: number) => same.submit(v).result(),
   key: async (v: number, state: State) => same.with({ key: `own-${nth(state, "own")}` })(v),
