@@ -109,7 +109,7 @@ export function outsideOf(engine: RunEngine, base: Store, runId: string): Outsid
       await asked(() => operator.inject(runId, key, encodeRecorded(value, key), "ada", "test"));
     },
     query: async (name) => {
-      const workflow = workflowSpec((await engine.row(runId)).workflow);
+      const workflow = workflowSpec((await base.run(runId))?.workflow ?? "");
       if (workflow === undefined) throw new Error(`run ${runId} is of no workflow`);
       return operator.query(runId, workflow, name);
     },

@@ -122,7 +122,7 @@ export class Operator {
 
   /** The open waits of a run, or of the last link of its chain, in the order of opening. @throws RUN_NOT_FOUND */
   async waits(runId: string): Promise<readonly WaitView[]> {
-    const { events } = await loadHistory(this.#parts.store, await this.lastLink(runId));
+    const events = await this.#history(await this.lastLink(runId));
     return [...foldAll(events).waits.values()].filter(({ state }) => state === "open");
   }
 
@@ -130,7 +130,7 @@ export class Operator {
    *  Its code is replayed here, read-only. @throws QUERY_UNKNOWN, NO_SUCH_EVENT, REPLAY_DIVERGED */
   async query(runId: string, workflow: WorkflowSpec, name: string, at?: number): Promise<unknown> {
     const asked = at === undefined ? await this.lastLink(runId) : runId;
-    const { events } = await loadHistory(this.#parts.store, asked);
+    const events = await this.#history(asked);
     if (at !== undefined && !(Number.isInteger(at) && at >= 1 && at <= events.length)) {
       throw new RepriseError("NO_SUCH_EVENT", `run ${runId} has the events 1 to ${events.length}, not ${at}`,
         "Give a seq in that range.");
