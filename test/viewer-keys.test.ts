@@ -146,6 +146,11 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
     await page.keyboard.type("graph");
     await press("Enter");
     await expect.poll(() => query("view")).toBe("graph");
+    const marked = page.locator(".graph [aria-current=true]");
+    await expect.poll(() => marked.allTextContents()).toEqual([expect.stringContaining("chargeCard")]);
+    await press("Home");
+    await expect.poll(() => marked.allTextContents(), "the box of the start, and no other").toEqual([
+      expect.stringContaining("began")]);
   });
 
   test("a waiting run is cancelled, with a reason, and the page shows it end", async () => {

@@ -272,6 +272,14 @@ describe("a graph", () => {
     expect(["start", "task:reserve#0", "task:charge#0", "task:pack#1"].map(layer)).toEqual([0, 1, 2, 4]);
     expect(graphOf(historyOf(randomHistory(3)), new Set()).nodes.length).toBeGreaterThan(2);
   });
+  test("has a node for each of 2,000 calls one after the other, and one for all of a name beyond", () => {
+    const ladder = (calls: number): Event[] => eventsOf([started, ...Array.from({ length: calls }, (_, i): Draft[] => [
+      { type: "TaskScheduled", at: i, key: `task:step#${i}`, name: "step", inputHash: "h", by: i * 2 + 1 },
+      { type: "TaskCompleted", at: i, key: `task:step#${i}`, attempt: 1 }]).flat()]);
+    const most = graphOf(historyOf(ladder(2000)), new Set());
+    expect([most.byName, most.nodes.length, most.layers, most.width]).toEqual([false, 2001, 2001, 1]);
+    expect(graphOf(historyOf(ladder(2001)), new Set())).toMatchObject({ byName: true, nodes: { length: 2 } });
+  });
 });
 
 describe("a plan", () => {

@@ -25,7 +25,7 @@ export interface Graph {
 }
 
 /** More nodes than this: one node per name. More siblings of a name than this: one node for them. */
-const MOST_NODES = 160, MOST_SIBLINGS = 6;
+const MOST_NODES = 2000, MOST_SIBLINGS = 6;
 
 /** The graph of a run, with places. `critical`: keys of the critical path. */
 export function graphOf(history: History, critical: ReadonlySet<string>): Graph {
@@ -97,13 +97,21 @@ function brings(call: Call | undefined): boolean {
   return (call?.kind === "wait" || call?.kind === "child") && call.result !== undefined;
 }
 
+/** By node, the other ends of its edges. */
+function othersOf(edges: readonly Edge[], end: "from" | "to", other: "from" | "to"): ReadonlyMap<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const edge of edges) {
+    const list = found.get(edge[end]);
+    if (list === undefined) found.set(edge[end], [edge[other]]); else list.push(edge[other]);
+  }
+  return found;
+}
+
 /** Layers by the shortest way from the start, so that circles between names do no harm; the end stands below all. */
 function layersOf(ids: readonly string[], edges: readonly Edge[], ended: boolean): Map<string, number> {
   const layers = new Map([[START, 0]]);
-  const next = new Map<string, string[]>();
-  for (const { from, to } of edges) next.set(from, [...next.get(from) ?? [], to]);
-  const queue = [START];
-  for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
+  const next = othersOf(edges, "from", "to"), queue = [START];
+  for (const id of queue) { // it grows meanwhile
     for (const to of next.get(id) ?? []) {
       if (layers.has(to) || to === END) continue;
       layers.set(to, (layers.get(id) ?? 0) + 1);
@@ -120,9 +128,7 @@ function placesOf(layers: ReadonlyMap<string, number>, edges: readonly Edge[]): 
   readonly width: number } {
   const rows: string[][] = [];
   for (const [id, layer] of layers) (rows[layer] ??= []).push(id);
-  const parents = new Map<string, string[]>();
-  for (const { from, to } of edges) parents.set(to, [...parents.get(to) ?? [], from]);
-  const places = new Map<string, number>();
+  const parents = othersOf(edges, "to", "from"), places = new Map<string, number>();
   const width = Math.max(1, ...rows.map((row) => row.length));
   for (const row of rows) {
     const middle = (id: string): number => {

@@ -1,9 +1,9 @@
 /** The calls as a graph, from the start downwards; the critical path is drawn strong. */
-import { useComputed } from "@preact/signals";
+import { useComputed, useSignalEffect, type ReadonlySignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { count, duration } from "../model/format.ts";
-import { graphOf, type Edge, type Graph, type Node } from "../model/graph.ts";
+import { graphOf, type Node } from "../model/graph.ts";
 import { Icon, type IconName } from "./icons.tsx";
 import { callLook } from "./looks.tsx";
 import type { Session } from "./session.ts";
@@ -11,30 +11,32 @@ import { focusOn } from "./view.ts";
 
 const WIDE = 190, HIGH = 40, ACROSS = 214, DOWN = 74, MARGIN = 24;
 
-/** The graph. */
+/** The graph. Its boxes follow the focus by themselves: of 2,000 only two are drawn again when it moves. */
 export function GraphView({ run }: { run: Session }): JSX.Element {
-  const graph =
-    useComputed(() => { void run.version.value; return graphOf(run.history, run.criticalKeys.value) }).value;
-  const box = useRef<HTMLDivElement>(null);
-  const event = run.history.event(run.seq.value), call = event && run.history.callOf(event);
-  const focused = graph.nodes.find((node) => call !== undefined ? node.calls.includes(call)
-    : node.kind === (run.seq.value >= run.history.head && run.over.value ? "end" : "start"));
-  useEffect(() => {
-    const element = box.current;
-    if (element === null || focused === undefined) return;
-    const { x, y } = placeOf(focused);
+  const drawn = useComputed(() => { void run.version.value; return graphOf(run.history, run.criticalKeys.value) });
+  const focused = useComputed(() => {
+    const event = run.history.event(run.seq.value), call = event && run.history.callOf(event);
+    return drawn.value.nodes.find((node) => call !== undefined ? node.calls.includes(call)
+      : node.kind === (run.seq.value >= run.history.head && run.over.value ? "end" : "start"));
+  });
+  const box = useRef<HTMLDivElement>(null), graph = drawn.value;
+  useSignalEffect(() => {
+    const element = box.current, node = focused.value;
+    if (element === null || node === undefined) return;
+    const { x, y } = placeOf(node);
     if (y < element.scrollTop || y + HIGH > element.scrollTop + element.clientHeight) element.scrollTop = y - 120;
     if (x < element.scrollLeft || x + WIDE > element.scrollLeft + element.clientWidth) element.scrollLeft = x - 120;
-  }, [focused?.id]);
+  });
+  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const width = graph.width * ACROSS + MARGIN * 2, height = graph.layers * DOWN + MARGIN * 2;
   return <div class="graph" ref={box} tabIndex={0} role="region" aria-label="Graph of the calls">
     {graph.byName && <p class="faint graph-note">So many calls that all of a name are one node.</p>}
     <div class="graph-all" style={{ width: `${width}px`, height: `${height}px` }}>
       <svg width={width} height={height} aria-hidden="true">{graph.edges.map((edge) =>
-        <path key={`${edge.from}>${edge.to}`} d={wayOf(graph, edge)}
+        <path key={`${edge.from}>${edge.to}`} d={wayOf(nodes.get(edge.from), nodes.get(edge.to))}
           class={`edge${edge.critical ? " bold" : ""}${edge.data ? " data" : ""}`} />)}
       </svg>
-      <ul>{graph.nodes.map((node) => <Box key={node.id} run={run} node={node} focused={node === focused}
+      <ul>{graph.nodes.map((node) => <Box key={node.id} run={run} node={node} focus={focused}
         critical={node.calls.some((one) => run.criticalKeys.value.has(one.key))} />)}</ul>
     </div>
   </div>;
@@ -43,17 +45,16 @@ export function GraphView({ run }: { run: Session }): JSX.Element {
 function placeOf(node: Node): { readonly x: number; readonly y: number } {
   return { x: MARGIN + node.place * ACROSS, y: MARGIN + node.layer * DOWN };
 }
-function wayOf(graph: Graph, edge: Edge): string {
-  const from = graph.nodes.find((node) => node.id === edge.from), to = graph.nodes.find((node) => node.id === edge.to);
+function wayOf(from: Node | undefined, to: Node | undefined): string {
   if (from === undefined || to === undefined) return "";
   const a = placeOf(from), b = placeOf(to);
   const x0 = a.x + WIDE / 2, y0 = a.y + HIGH, x1 = b.x + WIDE / 2, y1 = b.y, bend = Math.max(18, (y1 - y0) / 2);
   return `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1}`;
 }
 
-function Box({ run, node, focused, critical }: { run: Session; node: Node; focused: boolean; critical: boolean }):
-  JSX.Element {
-  const { x, y } = placeOf(node), [first] = node.calls;
+function Box({ run, node, focus, critical }: { run: Session; node: Node; focus: ReadonlySignal<Node | undefined>;
+  critical: boolean }): JSX.Element {
+  const { x, y } = placeOf(node), [first] = node.calls, focused = useComputed(() => focus.value === node).value;
   const failed = node.calls.filter((call) => call.state === "failed").length;
   const look = first === undefined ? undefined : callLook(failed > 0 ? "failed" : node.calls.at(-1)?.state
     ?? first.state);
