@@ -113,6 +113,7 @@ describe("on the command line", () => {
     ["a workflow that the file lacks", ["run", "a.mjs:other"], 4, "WORKFLOW_NOT_LOADED"],
     ["parameters that are none", ["run", "a.mjs:w", "-p", "oops"], 2, "USAGE"],
     ["a state that is none", ["runs", "ls", "--state", "happy"], 2, "completed, failed"],
+    ["a filter that no run matches", ["runs", "ls", "--tag", "nowhere"], 0, "No such runs. See all:"],
     ["a run that fails", ["run", "a.mjs:fails"], 1, "RUN_FAILED"],
     ["a run that asks for what it may not, with the page of that,", ["run", "a.mjs:fetches"], 1,
       "docs/errors/EFFECT_IN_WORKFLOW.md"],

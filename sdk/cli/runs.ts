@@ -80,7 +80,11 @@ function addLs(runs: Command): void {
       if (options.json) { outJson(rows); return }
       if (options.jsonl) { for (const row of rows) outJsonLine(row); return }
       if (options.quiet) { for (const row of rows) out(row.runId); return }
-      if (rows.length === 0) { say("No runs. Start one: npx reprise run <file>"); return }
+      if (rows.length === 0) {
+        say(options.state ?? options.workflow ?? options.tag ? "No such runs. See all: npx reprise runs ls"
+          : "No runs. Start one: npx reprise run <file>");
+        return;
+      }
       out(table(["RUN", "NAME", "WORKFLOW", "STATE", "CREATED", "TOOK"], rows.map((row) => [
         row.runId, row.name, row.workflow, stateOf(row), when(row.createdAt),
         row.endedAt === null ? "" : formatMs(row.endedAt - row.createdAt)])));
