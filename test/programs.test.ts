@@ -140,7 +140,9 @@ async function inTime(engine: RunEngine, runId: string, end: Promise<unknown>, w
 }
 
 const url = inject("postgresUrl");
-const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+/** Fixed, so that two runs of the suite make the same programs; SEED=random looks for others. */
+const { SEED = "2009521411" } = process.env;
+const seed = SEED === "random" ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
 
 const programCount = Number(process.env["PROGRAMS"] ?? 1000);
 
@@ -153,8 +155,8 @@ describe(`random programs (SEED=${seed})`, () => {
     process.stderr.write(`${programCount} programs made ${runs} runs, the end of ${known} known beforehand; ` +
       `from outside: ${outside}\n`);
     expect(programCount < 1000 ? [] : kinds.filter((kind) => !ran.has(kind)), "never made").toEqual([]);
-    expect(programCount < 1000 ? [] : eventTypes.filter((type) => !types.has(type)).toSorted(),
-      "events that never came").toEqual(programCount < 1000 ? [] : Object.keys(NOT_IN_PROGRAMS).toSorted());
+    expect(programCount < 1000 ? [] : eventTypes.filter((type) => !types.has(type) && !(type in NOT_IN_PROGRAMS)),
+      "events that never came").toEqual([]);
   }, 600_000);
 
   test("100 on PGlite", async () => {

@@ -178,6 +178,26 @@ describe("chains", () => {
     const next = engine.get(end?.type === "RunContinued" ? end.nextId : "");
     expect((await history(next))[0]).toMatchObject({ chain: { first: run.id, link: 2 } });
   });
+  test("the end of a child that an earlier link called is not taken for that of the next link's own", async () => {
+    const go = signal("chain-go"), child = workflow("slow-child", async (n: number) => { await go.wait(); return n });
+    const kept = workflow("children-in-a-chain", async (link: number) => {
+      const called = await child.start(link, { onParentClose: "abandon" });
+      if (link === 1) continueWith(2);
+      return called.result();
+    });
+    const run = await engine.start(kept, 1);
+    const children = async (): Promise<readonly RunHandle<unknown>[]> => {
+      const found: RunHandle<unknown>[] = [];
+      for await (const one of engine.list({ workflow: "slow-child" })) found.unshift(one);
+      return found;
+    };
+    await expect.poll(async () => (await children()).length).toBe(2);
+    const [first, second] = await children();
+    await first?.signal(go);
+    expect(await first?.result()).toBe(1);
+    await second?.signal(go);
+    expect(await run.result()).toBe(2);
+  });
 });
 
 describe("to those outside, a chain is one run:", () => {

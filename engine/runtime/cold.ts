@@ -6,6 +6,7 @@ import type { Claimed, Mail, RunRow, Store } from "../store/port.ts";
 import type { Ids } from "./ids.ts";
 import { loadHistory, startOf } from "./load.ts";
 import type { Patience } from "./patience.ts";
+import { endLetter } from "./sent.ts";
 
 /** The worker that does it; its lease lives. */
 export interface Ender {
@@ -32,8 +33,7 @@ async function endClaimed(worker: Ender, { runId, epoch, head }: Claimed, { n, p
   const why = reason === undefined ? {} : { reason };
   const drafts: readonly Draft[] = [{ type: "CancelRequested", at, n, ...why },
     { type: "RunCancelled", at, key: "run:end", by: head + 1, ...why }];
-  const told = parent && { from: runId, runId: parent.id, kind: "child", dedupe: `${runId}/end`,
-    payload: JSON.stringify({ key: parent.key, state: "cancelled", ...why }) };
+  const told = parent && endLetter(runId, parent, { state: "cancelled", ...why });
   await worker.patience.insist(() => worker.store.append([{ runId, firstSeq: head + 1, count: 2, epoch,
     appendId: worker.ids.uuid(), events: encodeEvents(drafts), previousSeq: lastFirstSeq }],
   [{ runId, state: "cancelled", release: true, mailRead: n, parked: null }], told === undefined ? [] : [told]));

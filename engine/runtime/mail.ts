@@ -19,6 +19,8 @@ interface Letter {
   readonly name?: string; readonly key?: string; readonly id?: string; readonly value?: Payload; readonly who?: string;
   readonly reason?: string; readonly graceMs?: number; readonly state?: "completed" | "failed" | "cancelled";
   readonly result?: Payload; readonly error?: ErrorRecord; readonly endedAt?: number; readonly cached?: boolean;
+  /** The run that called the child. */
+  readonly caller?: string;
 }
 
 /** The mail of one run that is here. */
@@ -95,7 +97,9 @@ export class Mailroom {
     return undefined;
   }
 
-  #child(n: number, at: number, { key = "", state, result, cached, error, reason }: Letter): string | undefined {
+  #child(n: number, at: number, { key = "", caller, state, result, cached, error, reason }: Letter):
+    string | undefined {
+    if (caller !== this.#execution.run.id) return `the run ${caller ?? ""} had called it, which went on as this one`;
     if (this.#execution.open.get(key)?.kind !== "child") return "its call is no longer open";
     if (state === "completed") {
       this.#run.deliver({ type: "ChildCompleted", at, n, key, ...(result && { result }), ...(cached && { cached }) },

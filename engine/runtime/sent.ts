@@ -1,5 +1,5 @@
 /** What leaves with a decision, in its commit: runs that it starts, mail to other runs. */
-import type { CancelRequested, ChildStarted, Decision, Delivery, Draft, ErrorRecord, RunFailed, RunStarted,
+import type { CancelRequested, ChildStarted, Decision, Delivery, Draft, ErrorRecord, RunFailed, RunParent, RunStarted,
   SignalReceived, UpdateReceived } from "../core/events.ts";
 import { callerIdentity, type RunInfo } from "../core/policy.ts";
 import type { Open } from "../replay/calls.ts";
@@ -76,8 +76,13 @@ function endMail(end: Draft<Extract<Decision, { readonly type: "RunCompleted" | 
   if (parent === undefined) return [];
   const outcome = end.type === "RunCompleted" ? { state: "completed", result: end.result, cached: end.cached }
     : end.type === "RunFailed" ? { state: "failed", error: end.error } : { state: "cancelled", reason: end.reason };
-  return [{ from: run.id, runId: parent.id, kind: "child", dedupe: `${run.id}/end`,
-    payload: JSON.stringify({ key: parent.key, endedAt: end.at, ...outcome }) }];
+  return [endLetter(run.id, parent, { endedAt: end.at, ...outcome })];
+}
+/** What a child tells of its end. It names the run that called it: a letter goes along to the next link or try, and a
+ *  call of that one may have the same key. */
+export function endLetter(child: string, { id, key }: RunParent, outcome: object): SentMail {
+  return { from: child, runId: id, kind: "child", dedupe: `${child}/end`,
+    payload: JSON.stringify({ key, caller: id, ...outcome }) };
 }
 
 /** Is this failure followed by another try? Then the end says by which run. */

@@ -12,6 +12,7 @@ export const NEVER_WRITTEN = ["TaskCancelled"];
 /** What random programs do not meet, and why. */
 export const NOT_IN_PROGRAMS: { readonly [type: string]: string } = {
   TaskCancelled: "no version has written it yet",
+  ChildCancelled: "nobody outside cancels a child alone: the corpus's child-cancelled",
   RunParked: "a program that is parked has found a fault",
   RunUnparked: "as above",
   Noted: "changed programs say so with patched()",
