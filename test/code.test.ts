@@ -8,7 +8,7 @@ import { codeAnswer, type CodeAnswer, type CodeWorkflow } from "../replay-viewer
 import { patched, task, waitFor, workflow, z, type Workflow } from "../sdk/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { loadedCode } from "../sdk/viewer.ts";
-import { served, soon } from "./served.ts";
+import { served } from "./served.ts";
 import { ask, clear, cli, endAll, project, reprise, start } from "./talking.ts";
 
 const house = served();
@@ -32,13 +32,14 @@ const both: Way = async (id) => {
 async function waiting(n: number, flow: Workflow<[number], unknown>): Promise<readonly string[]> {
   const ids = await Promise.all(Array.from({ length: n }, async (_, i) => (await flow.start(i)).id));
   for (const id of ids) {
-    await soon(async () => (await house.engine.history(id)).some(({ type }) => type === "WaitOpened")).toBe(true);
+    await expect.poll(async () => (await house.engine.history(id)).some(({ type }) => type === "WaitOpened"))
+      .toBe(true);
   }
   return ids;
 }
 /** What the route says when it has looked at all runs. */
 async function told(): Promise<CodeAnswer> {
-  await soon(async () => {
+  await expect.poll(async () => {
     const { at, checked, total } = await house.get("/code", codeAnswer);
     return at !== null && checked === total;
   }).toBe(true);
@@ -67,7 +68,7 @@ describe("GET /code", () => {
       await withCode();
       expect(one(await told()).versions).toMatchObject([{ runs: 3, fits: 3, differs: 0 }]);
       define(other);
-      await soon(async () => one(await told()).differences.length).toBe(1);
+      await expect.poll(async () => one(await told()).differences.length).toBe(1);
       const [found] = one(await told()).differences;
       expect(found).toMatchObject({ kind: "INSERTED", runs: 3, after: { seq: 1, type: "RunStarted" },
         recorded: { type: "TaskScheduled", key: "task:email#0" }, issued: { key: "task:letter#0" } });
@@ -77,7 +78,7 @@ describe("GET /code", () => {
         expect(found?.[side]?.code?.lines.length, side).toBe(7);
       }
       define(both);
-      await soon(async () => one(await told()).versions[0]?.fits).toBe(3);
+      await expect.poll(async () => one(await told()).versions[0]?.fits).toBe(3);
       expect(one(await told()).differences).toEqual([]);
     });
 
@@ -107,9 +108,9 @@ describe("GET /code", () => {
       await new Promise<void>((go) => { gates.push(go) });
       return source.verdict(row);
     } } });
-    await soon(async () => (await house.get("/code", codeAnswer)).total).toBe(3);
+    await expect.poll(async () => (await house.get("/code", codeAnswer)).total).toBe(3);
     for (const [i] of ids.entries()) {
-      await soon(() => gates.length).toBe(i + 1);
+      await expect.poll(() => gates.length).toBe(i + 1);
       expect(await house.get("/code", codeAnswer)).toMatchObject({ checked: i, total: 3, at: null });
       expect((await house.ask("/health")).status).toBe(200);
       gates[i]?.();
@@ -123,10 +124,10 @@ describe("GET /code", () => {
     await house.anew({ code: loadedCode(house.engine), onError: (error) => { said.push(error) } });
     expect((await told()).total).toBe(1);
     await house.engine.cancel(id, {});
-    await soon(async () => (await told()).total).toBe(0);
+    await expect.poll(async () => (await told()).total).toBe(0);
     const failing: RunEngine["list"] = () => Promise.reject(new Error("the disk is gone"));
     house.engine.list = failing;
-    await soon(async () => (await house.ask("/code")).status).toBe(500);
+    await expect.poll(async () => (await house.ask("/code")).status).toBe(500);
     expect(String(said[0])).toBe("Error: the disk is gone");
   });
 });
@@ -150,15 +151,15 @@ void nap;
       const server = start(folder, [cli, "server", "start", "a.mjs", "--port", "0"]);
       const [url] = await server.until(/http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+/);
       const first = async (): Promise<CodeWorkflow | undefined> => (await ask<CodeAnswer>(url, "/code")).workflows[0];
-      await soon(async () => (await first())?.versions[0]?.fits).toBe(1);
+      await expect.poll(async () => (await first())?.versions[0]?.fits).toBe(1);
       writeFileSync(join(folder, "a.mjs"), NAP.replace("await sleep", "await step(2); await sleep"));
-      await soon(async () => (await first())?.differences[0]?.issued?.code?.lines).toContainEqual(
+      await expect.poll(async () => (await first())?.differences[0]?.issued?.code?.lines).toContainEqual(
         expect.stringContaining("await step(2)"));
       writeFileSync(join(folder, "a.mjs"), "const = 1;");
       await server.until(/SyntaxError|TransformError/);
-      await soon(async () => (await first())?.missing.runs).toBe(1);
+      await expect.poll(async () => (await first())?.missing.runs).toBe(1);
       writeFileSync(join(folder, "a.mjs"), NAP);
-      await soon(async () => (await first())?.versions[0]?.fits).toBe(1);
+      await expect.poll(async () => (await first())?.versions[0]?.fits).toBe(1);
       expect(reprise(folder, "runs", "inspect", "-1").stdout, "nobody went on with it").toContain("waiting");
       server.child.kill("SIGINT");
       expect(await server.ended, server.said()).toBe(0);
@@ -174,7 +175,7 @@ describe("a run that is checked as a worker would take it", () => {
     expect(one(await told()).versions, "its result is recorded: another input cannot matter")
       .toMatchObject([{ fits: 1 }]);
     define(twice, "strict");
-    await soon(async () => one(await told()).differences[0]?.kind).toBe("CHANGED");
+    await expect.poll(async () => one(await told()).differences[0]?.kind).toBe("CHANGED");
     expect((await house.engine.history(id)).map(({ type }) => type)).not.toContain("RunParked");
   });
 });

@@ -64,8 +64,3 @@ export function served(tokens: ViewerOptions["token"] = TOKEN): Served {
     },
   };
 }
-
-/** Looks again and again, for as long as a slow machine may need. */
-export function soon<T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
-  return expect.poll(look);
-}

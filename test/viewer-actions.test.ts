@@ -11,7 +11,7 @@ import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
 import { continueWith, limit, signal, sleep, task, update, waitFor, workflow, z } from "../sdk/index.ts";
 import { workflowSpec } from "../sdk/registry.ts";
 import { serveViewer } from "../sdk/viewer.ts";
-import { served, soon, type Told } from "./served.ts";
+import { served, type Told } from "./served.ts";
 
 const house = served(), { ask } = house;
 async function act(path: string, body: object): Promise<z.output<typeof bodies.actionAnswer>> {
@@ -84,9 +84,9 @@ describe("a run that waits", () => {
   test("tells what for, takes a signal and an answer, and refuses what its schema does not accept", async () => {
     const run = await asks.start(), waits = async (): Promise<z.output<typeof bodies.waitsAnswer>["waits"]> =>
       bodies.waitsAnswer.parse((await ask(`/runs/${run.id}/waits`)).body).waits;
-    await soon(async () => (await waits()).map(({ name, kind }) => `${kind} ${name}`)).toEqual(["signal go"]);
+    await expect.poll(async () => (await waits()).map(({ name, kind }) => `${kind} ${name}`)).toEqual(["signal go"]);
     expect(await act(`/runs/${run.id}/signal`, { name: "go", value: { to: "Rome" } })).toEqual({ ok: true });
-    await soon(async () => (await waits())[0]).toMatchObject({ kind: "form", name: "approve", until: null,
+    await expect.poll(async () => (await waits())[0]).toMatchObject({ kind: "form", name: "approve", until: null,
       description: "May it be sent?", schema: { type: "object", required: ["amount"],
         properties: { amount: { type: "number", minimum: 1 } } } });
     const [status, code, message] = refusal(await ask(`/runs/${run.id}/answer`, { name: "approve",
@@ -103,7 +103,7 @@ describe("a run that waits", () => {
 
   test("does an update and gives the reply, the refusal or the error", async () => {
     const run = await asks.start();
-    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
+    await expect.poll(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     expect(await act(`/runs/${run.id}/update`, { name: "rename", value: "Ada" })).toEqual({ ok: true,
       reply: { p: "Ada" } });
     expect(await act(`/runs/${run.id}/update`, { name: "rename", value: "bad" })).toEqual({ ok: true,
@@ -115,7 +115,7 @@ describe("a run that waits", () => {
 
   test("has an open call settled by a person, who says why", async () => {
     const run = await asks.start();
-    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
+    await expect.poll(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     expect(await ask(`/runs/${run.id}/inject`, { key: "wait:go#0", value: { to: "Oslo" } })).toMatchObject(
       { status: 400 });
     const why = { by: "ada", reason: "the sender is down" };
@@ -130,7 +130,7 @@ describe("a run that waits", () => {
   });
   test("has an open call skipped by a person, who says why", async () => {
     const run = await asks.start(), why = { by: "ada", reason: "nobody sends it" };
-    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
+    await expect.poll(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     expect(await ask(`/runs/${run.id}/skip`, { key: "wait:go#0", value: 1, ...why })).toMatchObject({ status: 400 });
     expect(await act(`/runs/${run.id}/skip`, { key: "wait:go#0", ...why })).toEqual({ ok: true, pending: false });
     const skipped = (await house.engine.history(run.id)).find(({ type }) => type === "ResultInjected");
@@ -140,11 +140,11 @@ describe("a run that waits", () => {
 
   test("is paused and resumed", async () => {
     const run = await asks.start();
-    await soon(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
+    await expect.poll(async () => types(await house.engine.history(run.id))).toContain("WaitOpened");
     await act(`/runs/${run.id}/pause`, { by: "ada" });
-    await soon(async () => (await house.engine.row(run.id)).state).toBe("paused");
+    await expect.poll(async () => (await house.engine.row(run.id)).state).toBe("paused");
     await act(`/runs/${run.id}/resume`, { by: "ada" });
-    await soon(async () => types(await house.engine.history(run.id))).toContain("RunUnpaused");
+    await expect.poll(async () => types(await house.engine.history(run.id))).toContain("RunUnpaused");
     await run.cancel();
   });
 });
@@ -191,7 +191,7 @@ describe("how things stand", () => {
     const expected = async (id: string): Promise<z.output<typeof bodies.expectedAnswer>["earlier"]> =>
       bodies.expectedAnswer.parse((await ask(`/runs/${id}/expected`)).body).earlier;
     const first = await steps.start(true);
-    await soon(async () => types(await house.engine.history(first.id))).toContain("WaitOpened");
+    await expect.poll(async () => types(await house.engine.history(first.id))).toContain("WaitOpened");
     expect(await expected(first.id), "nothing has completed").toBeNull();
     const older = await steps.start(false), newer = await steps.with({ name: "brave-ibis" }).start(false);
     await Promise.all([older.result(), newer.result()]);
@@ -218,7 +218,7 @@ describe("how things stand", () => {
     const run = await workflow("act-limited", async () => Promise.all([slow(1), slow(2)])).start();
     const one = async (): Promise<unknown> => bodies.limitsAnswer.parse((await ask("/limits")).body).limits
       .find(({ name }) => name === "act-db");
-    await soon(one).toEqual({ name: "act-db", max: 1, perMs: null, nextAt: null, held: 1, waiting: 1 });
+    await expect.poll(one).toEqual({ name: "act-db", max: 1, perMs: null, nextAt: null, held: 1, waiting: 1 });
     const { slots } = bodies.slotsAnswer.parse((await ask("/limits/act-db")).body);
     const { name } = await house.engine.row(run.id);
     expect(slots.map(({ runId, name: of, key, granted }) => [runId, of, key, granted])).toEqual([
@@ -235,7 +235,7 @@ describe("how things stand", () => {
       async (_who: string) => hold());
     const first = await flow.start("a b"), second = await flow.start("a b");
     const told = async (): Promise<unknown> => bodies.limitsAnswer.parse((await ask("/limits")).body).turns;
-    await soon(told).toEqual([{ key: "act-turns/a b", workflow: "act-turns", max: 1, held: 1, waiting: 1 }]);
+    await expect.poll(told).toEqual([{ key: "act-turns/a b", workflow: "act-turns", max: 1, held: 1, waiting: 1 }]);
     const { turns, more } = bodies.turnsAnswer.parse((await ask("/turns?key=act-turns%2Fa%20b")).body);
     expect(turns.map(({ runId, workflow: of, held }) => [runId, of, held])).toEqual([
       [first.id, "act-turns", true], [second.id, "act-turns", false]]);

@@ -8,7 +8,7 @@ import * as wire from "../replay-viewer/server/wire.ts";
 import { consoleObserver } from "../sdk/console.ts";
 import { offerDefault, withdrawDefault } from "../sdk/default-engine.ts";
 import { logger, sleep, task, workflow, z } from "../sdk/index.ts";
-import { NO_RUN, served, soon, TOKEN } from "./served.ts";
+import { NO_RUN, served, TOKEN } from "./served.ts";
 
 const house = served(), { ask, anew, get } = house;
 const headers = { authorization: `Bearer ${TOKEN}` };
@@ -60,7 +60,7 @@ describe("the list of runs", () => {
     const waiting = await long.start();
     for (let i = 0; i < 4; i++) await brief();
     await sum(40);
-    await soon(async () => (await house.engine.row(waiting.id)).owner).not.toBeNull();
+    await expect.poll(async () => (await house.engine.row(waiting.id)).owner).not.toBeNull();
     const all = (await house.engine.list({})).map(({ runId }) => runId);
     const { owner, codeVersion } = await house.engine.row(waiting.id);
     const ids = async (query: string): Promise<string[]> => (await runs(query)).runs.map(({ runId }) => runId);
@@ -98,7 +98,8 @@ describe("the list of runs", () => {
     const calm = await brief.start();
     await noisy.result();
     await calm.result();
-    await soon(async () => wire.talliesAnswer.parse((await ask(`/tallies?runs=${noisy.id},${calm.id}`)).body).tallies)
+    const asked = `/tallies?runs=${noisy.id},${calm.id}`;
+    await expect.poll(async () => wire.talliesAnswer.parse((await ask(asked)).body).tallies)
       .toMatchObject([{ warnings: 1, errors: 2 }, { warnings: 0, errors: 0 }]);
   });
 
@@ -148,7 +149,7 @@ describe("a run", () => {
     await run.result();
     await house.engine.store.putSources({ codeVersion: "v7", files: { "src/a.ts": "h" } },
       [{ hash: "h", text: "<b>" }]);
-    await soon(async () => (await get(`/runs/${run.id}/logs`, wire.logsAnswer)).lines)
+    await expect.poll(async () => (await get(`/runs/${run.id}/logs`, wire.logsAnswer)).lines)
       .toMatchObject([{ level: "warn", message: "look", data: '{"n":1}', key: "task:talk#0" }]);
     expect((await get(`/runs/${run.id}/sources?version=v7`, wire.sourcesAnswer)).files).toEqual({ "src/a.ts": "<b>" });
     const own = await get(`/runs/${run.id}/sources`, wire.sourcesAnswer);
@@ -272,11 +273,11 @@ describe("a socket", () => {
     await live.say({ sub: run.id, after: 0 });
     await run.result();
     const events = await house.engine.history(run.id);
-    await soon(() => live.last).toBe(events.length);
+    await expect.poll(() => live.last).toBe(events.length);
     expect(live.seqs).toEqual(upTo(events.length));
     expect(live.updates.length).toBeGreaterThan(1);
     expect(live.updates.flatMap((said) => said.events)).toEqual(events);
-    await soon(() => live.heard.at(-1)).toMatchObject({ run: run.id, row: { state: "completed" } });
+    await expect.poll(() => live.heard.at(-1)).toMatchObject({ run: run.id, row: { state: "completed" } });
     expect(live.socket.protocol).toBe("reprise.v1");
     live.socket.terminate();
   });
@@ -288,7 +289,7 @@ describe("a socket", () => {
     for (let head = Infinity; (seqs.at(-1) ?? 0) < head; breaks++) {
       const live = new Listener();
       await live.say({ sub: run.id, after: seqs.at(-1) ?? 0 });
-      await soon(() => live.updates.length > (breaks % 7 > 3 ? 1 : 0) || live.over).toBe(true);
+      await expect.poll(() => live.updates.length > (breaks % 7 > 3 ? 1 : 0) || live.over).toBe(true);
       live.socket.terminate();
       await live.closed;
       seqs.push(...live.seqs);
@@ -305,15 +306,15 @@ describe("a socket", () => {
     await live.say({ sub: one.id, after: 4 });
     await live.say({ sub: two.id });
     const of = (runId: string): Said[] => live.heard.filter((said) => "run" in said && said.run === runId);
-    await soon(() => of(one.id).length * of(two.id).length).toBeGreaterThan(0);
+    await expect.poll(() => of(one.id).length * of(two.id).length).toBeGreaterThan(0);
     expect(of(one.id)[0]).toMatchObject({ run: one.id, head: 12, events: [{ seq: 5 }, {}, {}, {}, {}, {}, {}, {}] });
     await live.say({ sub: one.id.toLowerCase(), after: 11 });
-    await soon(() => of(one.id).at(-1)).toMatchObject({ events: [{ seq: 12, type: "RunCompleted" }] });
+    await expect.poll(() => of(one.id).at(-1)).toMatchObject({ events: [{ seq: 12, type: "RunCompleted" }] });
     await live.say({ unsub: two.id });
     await pause(50);
     live.heard.length = 0;
     await two.cancel();
-    await soon(async () => (await house.engine.row(two.id)).state).toBe("cancelled");
+    await expect.poll(async () => (await house.engine.row(two.id)).state).toBe("cancelled");
     await pause(200);
     expect(live.heard).toEqual([]);
     live.socket.terminate();
@@ -324,12 +325,12 @@ describe("a socket", () => {
     await live.say({ runs: true });
     const states = (): string[] => live.heard.flatMap((said) => "changed" in said
       ? said.changed.map(({ runId, state }) => `${runId} ${state}`) : []);
-    await soon(() => states().join()).toMatch(new RegExp(`${old.id} (running|waiting)`));
+    await expect.poll(() => states().join()).toMatch(new RegExp(`${old.id} (running|waiting)`));
     for (let i = 0; i < 120; i++) await brief.start();
     const failed = await failing.start();
-    await soon(states).toContain(`${failed.id} failed`);
+    await expect.poll(states).toContain(`${failed.id} failed`);
     await old.cancel();
-    await soon(states).toContain(`${old.id} cancelled`);
+    await expect.poll(states).toContain(`${old.id} cancelled`);
     const ended = states().filter((line) => / (completed|failed|cancelled)$/.test(line));
     expect(ended.length).toBe(new Set(ended).size);
     live.socket.terminate();
@@ -342,11 +343,11 @@ describe("a socket", () => {
     await run.result();
     const live = new Listener(), { length } = await house.engine.history(run.id);
     await live.say({ sub: run.id, after: 0 });
-    await soon(() => live.heard.length).toBeGreaterThan(0);
+    await expect.poll(() => live.heard.length).toBeGreaterThan(0);
     live.socket.pause();
     await pause(300);
     live.socket.resume();
-    await soon(() => live.last).toBe(length);
+    await expect.poll(() => live.last).toBe(length);
     expect(live.seqs).toEqual(upTo(length));
     const behind = live.heard.flatMap((said) => "behind" in said ? [said.behind] : []);
     expect(behind.length).toBeGreaterThan(0);
@@ -357,7 +358,7 @@ describe("a socket", () => {
   test("says what is wrong: no such run, no such message, no text, too much", async () => {
     const live = new Listener();
     await live.say({ sub: NO_RUN });
-    await soon(() => live.heard).toMatchObject([{ run: NO_RUN, error: { code: "RUN_NOT_FOUND" } }]);
+    await expect.poll(() => live.heard).toMatchObject([{ run: NO_RUN, error: { code: "RUN_NOT_FOUND" } }]);
     for (let i = 0; i < 60; i++) await live.say({ unsub: NO_RUN });
     expect(await live.closed).toBe(4429);
     for (const [message, code] of [["what", 4400], [{ sub: "x" }, 4400], [{ sub: NO_RUN, also: 1 }, 4400],

@@ -141,9 +141,9 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     return this.#late || this.#execution.abort.aborted ? Infinity : this.#origin.deadlineAt ?? Infinity;
   }
   floating(error: unknown): void {
-    const what = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
     this.#host.log(this.run, { seq: this.#outbox.head, level: "warn", data: undefined,
-      text: `A promise was rejected and nobody handled it: ${what}` });
+      text: `A promise was rejected and nobody handled it: ${message}` });
   }
 
   /** Replays the history, then goes on live. */

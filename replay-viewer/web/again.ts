@@ -3,15 +3,14 @@ import type { Signal } from "@preact/signals";
 import type { Problem } from "../model/wire.ts";
 import { asProblem } from "./api.ts";
 
-const EVERY_MS = 1000;
-/** Looks now and then every second, while the page is seen. The answer ends it. */
-export function again(once: () => Promise<void>, problem: Signal<Problem | undefined>): () => void {
+/** Looks now and then every second, or as often as is said, while the page is seen. The answer ends it. */
+export function again(once: () => Promise<void>, problem: Signal<Problem | undefined>, everyMs = 1000): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined, over = false;
   const tick = async (): Promise<void> => {
     if (!document.hidden) {
       try { await once(); problem.value = undefined } catch (error) { problem.value = asProblem(error) }
     }
-    if (!over) timer = setTimeout(() => { void tick() }, EVERY_MS);
+    if (!over) timer = setTimeout(() => { void tick() }, everyMs);
   };
   void tick();
   return () => { over = true; clearTimeout(timer) };
