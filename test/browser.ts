@@ -39,7 +39,7 @@ export async function openHouse(options: Partial<ViewerOptions> = {}, polite = f
     open: async (path, how = {}, origin = viewer.origin, token = mine) => {
       const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...how });
       page.setDefaultTimeout(60_000);
-      watch(page);
+      await watch(page);
       await page.goto(`${origin}${path}${token}`);
       return page;
     },
@@ -52,13 +52,16 @@ export async function openHouse(options: Partial<ViewerOptions> = {}, polite = f
   };
 }
 
-/** Keeps what goes wrong in a page: errors, dialogs of the browser, and whatever its policy refused. */
-export function watch(page: Page): void {
+/** Keeps what goes wrong in a page: errors, dialogs of the browser, and whatever its policy refused. With
+ *  REPRISE_TEST_SLOW=10 its scripts run ten times slower than they can, which shows what only a fast page does right. */
+export async function watch(page: Page): Promise<void> {
   const seen: string[] = [];
   faults.set(page, seen);
   page.on("pageerror", (error) => { seen.push(`error: ${error.message}`) });
   page.on("dialog", (dialog) => { seen.push(`dialog: ${dialog.message()}`); void dialog.dismiss() });
   page.on("console", (line) => { if (/Content Security Policy/.test(line.text())) seen.push(line.text()) });
+  const rate = Number(process.env["REPRISE_TEST_SLOW"] ?? 1);
+  if (rate > 1) await (await page.context().newCDPSession(page)).send("Emulation.setCPUThrottlingRate", { rate });
 }
 /** Nothing went wrong in the page. */
 export function calm(page: Page): void { expect(faults.get(page)).toEqual([]) }

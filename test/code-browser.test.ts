@@ -62,7 +62,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
   }
   async function opened(url: string): Promise<Page> {
     const made = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
-    watch(made);
+    await watch(made);
     await made.goto(url.replace("/#", "/code#"));
     return made;
   }

@@ -175,7 +175,7 @@ setInterval(() => undefined, 1000);` });
     const [, url = ""] = await start(folder, ["serve.mjs"]).until(/(http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+)/);
     const { origin, hash } = new URL(url);
     page = await house.browser.newPage({ viewport: { width: 1440, height: 900 } });
-    watch(page);
+    await watch(page);
     await page.goto(`${origin}/runs/${id}${hash}`);
     await drawn(page);
     await page.getByRole("button", { name: "Retry" }).click();

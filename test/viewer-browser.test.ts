@@ -145,7 +145,7 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       const file = join(folder, "hostile.html");
       writeFileSync(file, await recordRun(house.engine, house.ids["hostile"] ?? ""));
       const page = await house.browser.newPage();
-      watch(page);
+      await watch(page);
       await page.goto(`file://${file}`);
       await page.getByText("Run completed").first().waitFor();
       await inert(page, "recording");
@@ -159,7 +159,7 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       const file = join(folder, "done.html");
       writeFileSync(file, await recordRun(house.engine, house.ids["done"] ?? ""));
       const page = await house.browser.newPage({ viewport: { width: 1440, height: 900 } }), asked: string[] = [];
-      watch(page);
+      await watch(page);
       page.on("request", (request) => { if (!/^(file|data|blob):/.test(request.url())) asked.push(request.url()) });
       for (const query of ["", "view=list", "view=graph", "view=table", "tab=state&e=12", "tab=source&e=12",
         "tab=logs"]) {
@@ -185,7 +185,7 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
         expect(json.length).toBeGreaterThan(1_000_000);
         expect(html.length).toBeLessThan(json.length / 2);
         const page = await house.browser.newPage({ viewport: { width: 1440, height: 900 } });
-        watch(page);
+        await watch(page);
         await page.goto(`file://${file}`);
         await page.getByText("Run completed").first().waitFor();
         expect((await exported(page)).events).toEqual(recording.events);

@@ -58,6 +58,21 @@ describe.skipIf(chromiumForTests() === undefined)("by keys alone", () => {
     await expect.poll(() => query("key")).not.toBeNull();
   });
 
+  test("a key that is pressed the moment its page is seen is heard", async () => {
+    const [a, b] = [house.ids["done"] ?? "", house.ids["failed"] ?? ""];
+    page = await house.open("/runs");
+    await page.addInitScript(() => {
+      const eager = new MutationObserver(() => {
+        if (document.querySelector(".compare [aria-current=true]") === null) return;
+        eager.disconnect();
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
+      });
+      eager.observe(document, { childList: true, subtree: true, characterData: true });
+    });
+    await page.goto(`${house.viewer.origin}/runs/${a}/vs/${b}`);
+    await expect.poll(() => query("key")).not.toBeNull();
+  });
+
   test("events are gone through one by one, by call, by failure, and played", async () => {
     page = await house.open(`/runs/${house.ids["done"]}`);
     await drawn(page);

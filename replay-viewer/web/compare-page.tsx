@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { align, pairDifferences, runDifferences, type Alignment, type Pair } from "../model/align.ts";
 import { count, duration, number, stamp } from "../model/format.ts";
 import { Icon } from "./icons.tsx";
-import { useKeys } from "./keys.ts";
+import { type KeyMap, useKeys } from "./keys.ts";
 import { callLook, runLook, State } from "./looks.tsx";
 import { Empty, Trouble } from "./notices.tsx";
 import { address, change, param } from "./place.ts";
@@ -41,7 +41,7 @@ export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
   const wanted = param("key"), chosen = shown.findIndex((pair) => pair.key === wanted);
   // or -1 -> 0
   const index = chosen >= 0 ? chosen : Math.max(0, shown.indexOf(pairs[first] ?? pairs[0] ?? shown[0] as Pair));
-  useEffect(() => useKeys(keysOf(() => shown, () => index)), [shown, index]);
+  useKeys(() => keysOf(shown, index), [shown, index]);
   const pair = shown[index];
   return <main class="page compare">
     <header class="run-head"><a class="brand" href={address("/runs")}><Icon name="again" size={17} />
@@ -68,16 +68,16 @@ export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
   </main>;
 }
 
-function keysOf(pairs: () => readonly Pair[], index: () => number): { readonly [key: string]: () => void } {
-  const go = (to: number): void => { const pair = pairs()[to];
+function keysOf(pairs: readonly Pair[], index: number): KeyMap {
+  const go = (to: number): void => { const pair = pairs[to];
     if (pair !== undefined) change({ key: pair.key }, "replace") };
   const other = (by: 1 | -1): void => {
-    for (let i = index() + by; i >= 0 && i < pairs().length; i += by) {
-      if (pairs()[i]?.verdict !== "same") { go(i); return }
+    for (let i = index + by; i >= 0 && i < pairs.length; i += by) {
+      if (pairs[i]?.verdict !== "same") { go(i); return }
     }
   };
-  return { ArrowDown: () => { go(index() + 1) }, ArrowUp: () => { go(index() - 1) }, "]": () => { other(1) },
-    "[": () => { other(-1) }, Home: () => { go(0) }, End: () => { go(pairs().length - 1) } };
+  return { ArrowDown: () => { go(index + 1) }, ArrowUp: () => { go(index - 1) }, "]": () => { other(1) },
+    "[": () => { other(-1) }, Home: () => { go(0) }, End: () => { go(pairs.length - 1) } };
 }
 
 function Side({ run, name }: { run: Session; name: string }): JSX.Element {

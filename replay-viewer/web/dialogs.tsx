@@ -1,7 +1,7 @@
 /** The one dialog that may be open: a native one, so that focus, Escape and the background are the browser's matter. */
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icons.tsx";
 
 /** What is open, as a component; set it to open, `shut` to close. */
@@ -16,7 +16,7 @@ export function shut(): void { dialog.value = undefined }
 export function Sheet({ title, wide = false, children }: { title: string; wide?: boolean;
   children: ComponentChildren }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null), mine = useRef(dialog.peek());
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (element !== null && !element.open) element.showModal();
     return () => { element?.close() };

@@ -1,14 +1,18 @@
 /** The keyboard: one map for the page that is shown. No key fires inside a field, and each has a way by mouse. */
+import { useLayoutEffect } from "preact/hooks";
 import { dialog } from "./dialogs.tsx";
 
 /** What a key does; the name is `event.key`, with `Shift+`, `Ctrl+` before it. */
 export interface KeyMap { readonly [key: string]: (() => void) | undefined }
 
 let current: KeyMap = {};
-/** Makes `map` the keys of the page, until the function it returns is called. */
-export function useKeys(map: KeyMap): () => void {
-  current = map;
-  return () => { if (current === map) current = {} };
+/** The keys of the page while the component is there; made anew when `of` changes. They are there before what they
+ *  work on is seen: an effect would come after the drawing, and a key that is pressed between the two be lost. */
+export function useKeys(make: () => KeyMap, of: readonly unknown[]): void {
+  useLayoutEffect(() => {
+    const map = current = make();
+    return () => { if (current === map) current = {} };
+  }, of);
 }
 
 /** What opens the sheet of keys and the palette; set by who knows them. */

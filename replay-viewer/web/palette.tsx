@@ -1,7 +1,7 @@
 /** Go anywhere: calls of the run, events, views, actions, by a few letters. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { titleOf } from "../model/calls.ts";
 import { resolveFocus } from "../model/focus.ts";
 import { Sheet, shut } from "./dialogs.tsx";
@@ -21,7 +21,7 @@ const MOST = 40;
 /** The palette. */
 export function Palette(): JSX.Element {
   const words = useSignal(""), index = useSignal(0), box = useRef<HTMLInputElement>(null);
-  useEffect(() => { box.current?.focus() }, []);
+  useLayoutEffect(() => { box.current?.focus() }, []);
   const found = choices(words.value), at = Math.min(index.value, found.length - 1);
   const take = (choice: Choice | undefined): void => { if (choice !== undefined) { shut(); choice.go() } };
   return <Sheet title="Go to">

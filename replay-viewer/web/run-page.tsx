@@ -38,9 +38,9 @@ export function RunPage({ id, recording }: { id: string; recording: Recording | 
     session.value = run;
     sheetOpen.value = param("tab") !== "";
     void run.open();
-    const free = useKeys(runKeyMap(run));
-    return () => { free(); run.close(); session.value = undefined };
+    return () => { run.close(); session.value = undefined };
   }, [run]);
+  useKeys(() => runKeyMap(run), [run]);
   const row = run.row.value, problem = run.problem.value;
   useEffect(() => { document.title = row === undefined ? "Reprise" : `${row.name} · ${row.workflow}` }, [row]);
   if (session.value !== run) return <main class="page run" />;

@@ -1,7 +1,7 @@
 /** Keys of the list of runs. */
 import { signal } from "@preact/signals";
 import type { RunRow } from "../model/wire.ts";
-import { type KeyMap, useKeys } from "./keys.ts";
+import type { KeyMap } from "./keys.ts";
 import { change, param, visit } from "./place.ts";
 
 /** Index of the row that the keys are on; -1 before the first key. */
@@ -15,12 +15,12 @@ export function compareWith(id: string): void {
   else visit(`/runs/${first}/vs/${id}`);
 }
 
-/** Lets the keys work on these rows until the function it returns is called. */
-export function runKeys(rows: () => readonly RunRow[]): () => void {
+/** The keys work on these rows. */
+export function listKeyMap(rows: () => readonly RunRow[]): KeyMap {
   const step = (by: number): void => {
     chosenRow.value = Math.max(0, Math.min(rows().length - 1, chosenRow.value + by));
   };
-  const map: KeyMap = {
+  return {
     ArrowDown: () => { step(1) }, ArrowUp: () => { step(-1) }, j: () => { step(1) }, k: () => { step(-1) },
     PageDown: () => { step(15) }, PageUp: () => { step(-15) },
     Home: () => { step(-1e9) }, End: () => { step(1e9) },
@@ -29,5 +29,4 @@ export function runKeys(rows: () => readonly RunRow[]): () => void {
     n: () => { visit("/workflows") },
     "/": () => { document.getElementById("search")?.focus() },
   };
-  return useKeys(map);
 }

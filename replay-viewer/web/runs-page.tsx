@@ -6,13 +6,14 @@ import { ago, count, duration, number, shortId, stamp } from "../model/format.ts
 import { RUN_STATES, type RunRow, type RunState } from "../model/wire.ts";
 import { useToken, type Tally } from "./api.ts";
 import { Icon } from "./icons.tsx";
+import { useKeys } from "./keys.ts";
 import { connected } from "./live.ts";
 import { runLook, State, stateLook } from "./looks.tsx";
 import { Empty, Trouble } from "./notices.tsx";
 import { address, change, keepList, param, place, visit } from "./place.ts";
 import { openFile } from "./recorded.tsx";
 import { queryOf, RunList, tookMs } from "./run-list.ts";
-import { chosenRow, compareWith, runKeys } from "./runs-keys.ts";
+import { chosenRow, compareWith, listKeyMap } from "./runs-keys.ts";
 import { Hints, Top } from "./top.tsx";
 import { Windowed } from "./windowed.tsx";
 
@@ -32,7 +33,7 @@ export function RunsPage(): JSX.Element {
     return () => { clearInterval(timer); list.close() };
   }, [list]);
   const rows = list.rows.value;
-  useEffect(() => runKeys(() => list.rows.peek()), [list]);
+  useKeys(() => listKeyMap(() => list.rows.peek()), [list]);
   useEffect(() => { keepList(place.peek().query) }, [filters]);
   useEffect(() => { chosenRow.value = Math.min(chosenRow.peek(), rows.length - 1) }, [rows.length]);
   return <main class="page runs">
