@@ -38,7 +38,6 @@ export async function openHouse(options: Partial<ViewerOptions> = {}, polite = f
     engine, viewer, browser, ids,
     open: async (path, how = {}, origin = viewer.origin, token = mine) => {
       const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...how });
-      page.setDefaultTimeout(60_000);
       await watch(page);
       await page.goto(`${origin}${path}${token}`);
       return page;
@@ -57,6 +56,7 @@ export async function openHouse(options: Partial<ViewerOptions> = {}, polite = f
 export async function watch(page: Page): Promise<void> {
   const seen: string[] = [];
   faults.set(page, seen);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => { seen.push(`error: ${error.message}`) });
   page.on("dialog", (dialog) => { seen.push(`dialog: ${dialog.message()}`); void dialog.dismiss() });
   page.on("console", (line) => { if (/Content Security Policy/.test(line.text())) seen.push(line.text()) });

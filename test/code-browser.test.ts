@@ -49,14 +49,13 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
   }
   const row = async (url: string, id: string): Promise<Row> =>
     (await ask<{ run: Row }>(url, `/runs/${id}`)).run;
-  const soon = (look: () => unknown): ReturnType<typeof expect.poll> => expect.poll(look, { timeout: 30_000 });
   /** Runs that wait to be paid, with their emails sent. */
   async function begun(url: string, names: readonly string[]): Promise<readonly string[]> {
     const ids: string[] = [];
     for (const [i, name] of names.entries()) {
       const { run } = await post(url, "/runs", { workflow: "order", input: i, name }) as { run: string }; // its schema
       ids.push(run);
-      await soon(async () => (await ask<{ waits: unknown[] }>(url, `/runs/${run}/waits`)).waits.length).toBe(1);
+      await expect.poll(async () => (await ask<{ waits: unknown[] }>(url, `/runs/${run}/waits`)).waits.length).toBe(1);
     }
     return ids;
   }
@@ -78,7 +77,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
       await heading("All 3 runs in flight go on with the code on disk").waitFor();
 
       writeFileSync(join(folder, "order.ts"), LETTER);
-      await heading("3 runs would be set aside by the code on disk; none goes on").waitFor({ timeout: 40_000 });
+      await heading("3 runs would be set aside by the code on disk; none goes on").waitFor();
       const meant = page.locator(".code-line.meant");
       expect(await meant.allInnerTexts()).toEqual([expect.stringMatching(/^7\s+const sent = await email\(id\);$/),
         expect.stringMatching(/^7\s+const sent = await letter\(id\);$/)]);
@@ -89,14 +88,14 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
         expect(await violations(page), `${colorScheme} ${width}`).toEqual([]);
       }
       await post(url, `/runs/${first}/answer`, { name: "payment", value: { paid: true } });
-      await soon(async () => (await row(url, first)).parked).toBe("REPLAY_DIVERGED");
+      await expect.poll(async () => (await row(url, first)).parked).toBe("REPLAY_DIVERGED");
       await page.getByText("1 set aside now").waitFor();
 
       writeFileSync(join(folder, "order.ts"), PATCHED);
       await page.getByRole("heading", { name: /runs in flight go on with the code on disk/ })
-        .waitFor({ timeout: 40_000 });
+        .waitFor();
       expect(await meant.count()).toBe(0);
-      await soon(async () => (await row(url, first)).state).toBe("completed");
+      await expect.poll(async () => (await row(url, first)).state).toBe("completed");
       const { events } = await ask<{ events: readonly object[] }>(url, `/runs/${first}/history`);
       expect(events.at(-1), "it kept the way that it had taken").toMatchObject({ result: { p: "email 0, paid" } });
       await page.getByRole("link", { name: "order", exact: true }).press("Enter");
@@ -104,7 +103,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
       expect(new URL(page.url()).searchParams.get("workflow")).toBe("order");
       for (const id of [second, third]) {
         await post(url, `/runs/${id}/answer`, { name: "payment", value: { paid: false } });
-        await soon(async () => (await row(url, id)).state).toBe("completed");
+        await expect.poll(async () => (await row(url, id)).state).toBe("completed");
       }
       await page.goBack();
       await heading("No run is in flight").waitFor();
@@ -121,7 +120,7 @@ describe.skipIf(chromiumForTests() === undefined)("the page of code", () => {
       await before.program.until(/order\.ts changed: starting again/);
       await before.program.until(/Loaded\. Nothing was started/, 2);
       await post(before.url, `/runs/${id}/answer`, { name: "payment", value: { paid: true } });
-      await soon(async () => (await row(before.url, id)).parked).toBe("REPLAY_DIVERGED");
+      await expect.poll(async () => (await row(before.url, id)).parked).toBe("REPLAY_DIVERGED");
       before.program.child.kill("SIGINT");
       expect(await before.program.ended).toBe(130);
       const check = reprise(folder, "check", "order.ts");
@@ -139,7 +138,7 @@ INSERTED: the code now makes a call that history does not have, after event 1 (R
       await heading("1 run of order, set aside, and the code fits now").waitFor();
       expect(await violations(page)).toEqual([]);
       await page.getByRole("button", { name: "Let 1 run go on" }).press("Enter");
-      await soon(async () => (await row(url, id)).state).toBe("completed");
+      await expect.poll(async () => (await row(url, id)).state).toBe("completed");
       await heading("No run is in flight").waitFor();
     });
 });

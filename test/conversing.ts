@@ -58,9 +58,9 @@ export async function familyFrom(store: Store, runId: string): Promise<Family> {
   return family;
 }
 
-/** Resolves when every run of the store has ended. @throws when that takes ten seconds */
+/** Resolves when every run of the store has ended. @throws when that takes a minute */
 export async function allEnded(store: Store, what: string): Promise<void> {
-  const until = Date.now() + 10_000;
+  const until = Date.now() + 60_000;
   for (;;) {
     const open = (await store.listRuns({ limit: 1000 })).filter(({ state }) => !TERMINAL_STATES.includes(state));
     if (open.length === 0) return;

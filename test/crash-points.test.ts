@@ -77,7 +77,7 @@ describe("in memory, runs that talk and die at any call to the store", () => {
           if (!reached) break;
         }
       }
-    }, 300_000);
+    }, 600_000);
   }
   afterAll(() => { process.stderr.write(`${conversations.length} conversations, ${points} crash points\n`) });
 });
@@ -109,7 +109,7 @@ describe("on PGlite, a run that dies at every third call to the store", () => {
       }
     }
     await store.close();
-  }, 400_000);
+  }, 600_000);
 
   test("or its children, or whoever it talks to", async () => {
     const store = await openStore(join(folder, "talking"));
@@ -123,6 +123,6 @@ describe("on PGlite, a run that dies at every third call to the store", () => {
     }
     process.stderr.write(`${onPGlite} crash points on PGlite\n`);
     await store.close();
-  }, 400_000);
+  }, 600_000);
 });
 let onPGlite = 0;

@@ -112,7 +112,7 @@ describe.skipIf(url === "")("transfers on PostgreSQL", () => {
     await expectBooks(engine, runs, (text) => sql.unsafe(text));
     await engine.close(0);
     await sql.end();
-  }, 300_000);
+  }, 600_000);
 
   test("in another database than the engine's, 21 workers killed", async () => {
     const { database, sql } = await accounts(), runsIn = await freshDatabase(url), engine = await asker(runsIn);
@@ -120,7 +120,7 @@ describe.skipIf(url === "")("transfers on PostgreSQL", () => {
     await expectBooks(engine, runs, (text) => sql.unsafe(text));
     await engine.close(0);
     await sql.end();
-  }, 300_000);
+  }, 600_000);
 
   test("a worker killed after its commit, and the deadline passed: the task has completed, not failed", async () => {
     const { database, sql } = await accounts(), engine = await asker(database);
@@ -197,5 +197,5 @@ describe("transfers on PGlite", () => {
       });
       await engine.close(0);
     }
-  }, 300_000);
+  }, 600_000);
 });

@@ -85,7 +85,7 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
     last.child.kill("SIGTERM");
     expect(await last.ended, "SIGTERM drains and ends with 0").toBe(0);
     await engine.close(0);
-  }, 400_000);
+  }, 600_000);
 
   test("80 workers killed under families, chains and sagas: each child made once, each signal read once and in order",
     async () => {
@@ -127,7 +127,7 @@ describe.skipIf(url === "")(`on PostgreSQL (SEED=${seed})`, () => {
     process.stderr.write(`${kills} kills, ${family.size} runs, ${owners.size} workers held them\n`);
     for (const { child, ended } of workers) { child.kill("SIGTERM"); expect(await ended).toBe(0) }
     await engine.close(0);
-  }, 400_000);
+  }, 600_000);
 
   test("one of three workers killed: its runs are taken over under the real lease", async () => {
     const database = await freshDatabase(url), ledger = ledgerFile("takeover");
@@ -233,5 +233,5 @@ describe(`on PGlite (SEED=${seed})`, () => {
       await engine.close(0);
     }
     expect(readFileSync(join(folder, "ledger0"), "utf8")).not.toBe("");
-  }, 400_000);
+  }, 600_000);
 });

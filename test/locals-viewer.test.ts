@@ -1,7 +1,6 @@
 /** Variables of past runs in the viewer: a real server process, asked over HTTP and looked at in a real browser. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +8,7 @@ import { chromium, type Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { localsAnswer, logPointsAnswer } from "../replay-viewer/server/wire-debug.ts";
+import { calm, violations, watch } from "./browser.ts";
 import { CHROMIUM_ARGS, chromiumForTests } from "./chromium.ts";
 import { endAll, start } from "./talking.ts";
 
@@ -172,8 +172,8 @@ describe("a server with --allow-debug", () => {
   const executablePath = chromiumForTests();
   test.skipIf(executablePath === undefined)("shows them beside the source, steps back, watches, opens", async () => {
     browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGS] });
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } }), errors: string[] = [];
-    page.on("pageerror", (error) => { errors.push(error.message) });
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    await watch(page);
     await page.goto(`${server.origin}/runs/${runId}?e=6&tab=source#token=${server.token}`);
     const panel = page.getByRole("region", { name: "Variables" });
     await panel.getByText("const done = await charge(cents);").waitFor();
@@ -200,12 +200,7 @@ describe("a server with --allow-debug", () => {
     await panel.getByRole("button", { name: "three", exact: true, expanded: false }).click();
     await panel.getByText('"deep down"').first().waitFor();
     await page.screenshot({ path: process.env["SHOT"] ?? join(folder, "page.png") });
-    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
-    expect(await page.evaluate(async () => {
-      // Put there by the line before.
-      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string }[] }> } };
-      return (await axe.run()).violations.map(({ id }) => id);
-    })).toEqual([]);
-    expect(errors).toEqual([]);
+    expect(await violations(page)).toEqual([]);
+    calm(page);
   });
 });

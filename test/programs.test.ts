@@ -127,16 +127,17 @@ async function until(done: () => Promise<boolean>): Promise<void> {
   while (!await done()) await new Promise((resolve) => { setTimeout(resolve, 2) });
 }
 
+const STUCK_MS = 60_000;
 /** A run that never ends says where it stands. */
 async function inTime(engine: RunEngine, runId: string, end: Promise<unknown>, what: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"late">((resolve) => { timer = setTimeout(resolve, 10_000, "late") });
+  const late = new Promise<"late">((resolve) => { timer = setTimeout(resolve, STUCK_MS, "late") });
   const how = await Promise.race([end, late]);
   clearTimeout(timer);
   if (how !== "late") return;
   const events = (await engine.history(runId)).map((event) =>
     `${event.seq} ${event.type} ${"key" in event ? event.key : ""}${"message" in event ? event.message : ""}`);
-  throw new Error(`no end after 10 s, ${what}:\n${JSON.stringify(await engine.row(runId))}\n${events.join("\n")}`);
+  throw new Error(`no end after a minute, ${what}:\n${JSON.stringify(await engine.row(runId))}\n${events.join("\n")}`);
 }
 
 const url = inject("postgresUrl");
@@ -166,12 +167,12 @@ describe(`random programs (SEED=${seed})`, () => {
       { numRuns: 100, seed });
     await store.close();
     rmSync(folder, { recursive: true, force: true });
-  }, 300_000);
+  }, 600_000);
 
   test.skipIf(url === "")("100 on PostgreSQL", async () => {
     const store = await openStore(await freshDatabase(url));
     await fc.assert(fc.asyncProperty(programs, async (given) => { await live(given, store, 0) }),
       { numRuns: 100, seed });
     await store.close();
-  }, 300_000);
+  }, 600_000);
 });

@@ -87,7 +87,7 @@ test(`12 kills of whoever holds the directory, and two of a worker, lose no run 
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toBe(0);
     await engine.close(0);
-  }, 240_000);
+  }, 600_000);
 
 test("a task that blocks its process for longer than the lease keeps its run: a thread renews it through the socket",
   async () => {

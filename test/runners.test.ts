@@ -259,7 +259,7 @@ describe.each(["thread", "process"])("a task with runner: \"%s\"", (runner) => {
 
 test("a run that a command makes from a loaded file has tasks that start runs, too", () => {
   const { stdout, stderr } = spawnSync(process.execPath, [join(root, "dist/sdk/cli/main.js"), "run",
-    "tasks.ts:fromTheCommand"], { cwd: folder, encoding: "utf8", timeout: 50_000, env: { ...process.env, VITEST: "",
+    "tasks.ts:fromTheCommand"], { cwd: folder, encoding: "utf8", timeout: 150_000, env: { ...process.env, VITEST: "",
     RUNNER: "inline", REPRISE_LOG_LEVEL: "error", REPRISE_DATABASE_URL: join(folder, "command-db") } });
   expect(stderr).toBe("");
   expect(JSON.parse(stdout)).toEqual({ squared: 9, at: "1970-01-01T00:00:00.003Z" });

@@ -35,7 +35,7 @@ describe(`${count} simulated worlds from SEED=${first}`, () => {
         if (spec !== undefined) expect((await rehearse(runId, spec, events)).diff, what).toBeUndefined();
       }
     }
-  }, 300_000);
+  }, 600_000);
 });
 
 describe(`${talks} simulated worlds of runs that talk, from SEED=${first}`, () => {

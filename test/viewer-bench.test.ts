@@ -11,7 +11,7 @@ const missing = chromiumForTests() === undefined || inject("postgresUrl") === ""
 describe.skipIf(missing)("npm run bench:viewer", () => {
   test("prints one document whose every number is in the report, and leaves the results that are there", () => {
     const { stdout, stderr, status } = spawnSync(process.execPath,
-      ["--import", "tsx", "bench/viewer.ts", "--quick", "--json"], { cwd: root, encoding: "utf8", timeout: 110_000,
+      ["--import", "tsx", "bench/viewer.ts", "--quick", "--json"], { cwd: root, encoding: "utf8", timeout: 170_000,
         env: { ...process.env, VITEST: "" } });
     expect(status, stderr).toBe(0);
     const document = JSON.parse(stdout) as ViewerResults; // the bench's own format

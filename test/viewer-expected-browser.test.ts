@@ -62,8 +62,8 @@ describe.skipIf(chromiumForTests() === undefined)("a run whose code has complete
     expect(await row.getByRole("cell").nth(1).textContent()).toBe("retrying");
     const inspector = page.getByRole("complementary", { name: "Inspector" });
     await inspector.getByText("Next attempt").waitFor();
-    expect(await inspector.textContent()).toMatch(new RegExp(`Next attempt#2 at ${at}\\.\\d+, in 59 min`));
-    await page.getByText(/^tries settle again in 59 min/).waitFor();
+    expect(await inspector.textContent()).toMatch(new RegExp(`Next attempt#2 at ${at}\\.\\d+, in 5\\d min`));
+    await page.getByText(/^tries settle again in 5\d min/).waitFor();
     expect((await house.engine.row(held)).state).toBe("running");
   });
 

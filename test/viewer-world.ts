@@ -122,11 +122,15 @@ const hostile = (): Workflow<[string], unknown> => workflow(`hostile ${HOSTILE}`
   return { [text]: text, link: "javascript:alert(1)" };
 });
 
+/** Runs that wait stay where they are while they are looked at. */
+const STILL_MS = 3_600_000;
+
 /** An engine in memory with one run of each kind; resolves when those that end have ended. */
 export async function openWorld(polite = false): Promise<{ readonly engine: RunEngine;
   readonly ids: { readonly [kind: string]: string } }> {
   const engine = await openRunEngine({ database: "memory:", workflow: workflowSpec, workflows: workflowNames,
-    claims: "all", observer: { events: () => undefined, line: () => undefined, outage: () => undefined } });
+    claims: "all", observer: { events: () => undefined, line: () => undefined, outage: () => undefined },
+    idleMs: STILL_MS });
   offerDefault(engine);
   const made = {
     thumbnails: await thumbnails.with({ name: "quiet-heron", tags: ["night"] }).start(40),
