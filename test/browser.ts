@@ -51,8 +51,8 @@ export async function openHouse(options: Partial<ViewerOptions> = {}, polite = f
   };
 }
 
-/** Keeps what goes wrong in a page: errors, dialogs of the browser, and whatever its policy refused. With
- *  REPRISE_TEST_SLOW=10 its scripts run ten times slower than they can, which shows what only a fast page does right. */
+/** Keeps what goes wrong in a page: errors, dialogs of the browser, and whatever its policy refused.
+ *  With REPRISE_TEST_SLOW=10 its scripts run ten times slower, which shows what only a fast page does right. */
 export async function watch(page: Page): Promise<void> {
   const seen: string[] = [];
   faults.set(page, seen);
