@@ -52,7 +52,7 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
 
   describe("while a run goes on", () => {
     test("is cut off again and again, and in the end has every event once, as recorded", async () => {
-      const run = await counter.with({ name: "long-gull" }).start(40);
+      const run = await counter.with({ name: "long-gull" }).start(10_000);
       const page = await house.open(`/runs/${run.id}`, {}, `http://127.0.0.1:${wire.port}`);
       await drawn(page);
       for (let cuts = 0, seen = 0; cuts < 4; cuts++) {
@@ -62,8 +62,8 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
         seen = Number(await slider.getAttribute("max"));
         await expect.poll(() => wire.cut()).toBeGreaterThan(0);
       }
-      await run.result();
-      await page.getByText("Run completed").first().waitFor();
+      await run.cancel();
+      await page.getByText("Run cancelled").first().waitFor();
       const { events } = await exported(page);
       expect(events).toEqual(await house.engine.history(run.id));
       calm(page);
@@ -264,5 +264,5 @@ describe.skipIf(chromiumForTests() === undefined)("the viewer in a browser", () 
       calm(page);
       await page.close();
     }
-  });
+  }, 600_000);
 });

@@ -36,7 +36,7 @@ export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
     return () => { left.close(); right.close() };
   }, [left, right]);
   const problem = left.problem.value ?? right.problem.value;
-  const { pairs, first } = found.value;
+  const { pairs, first } = found.value, whole = left.progress.value.whole && right.progress.value.whole;
   const shown = onlyDifferent.value ? pairs.filter((pair) => pair.verdict !== "same") : pairs;
   const wanted = param("key"), chosen = shown.findIndex((pair) => pair.key === wanted);
   // or -1 -> 0
@@ -51,7 +51,8 @@ export function ComparePage({ a, b }: { a: string; b: string }): JSX.Element {
       <SchemeButton /></header>
     {problem !== undefined ? <Trouble problem={problem} /> : <>
       <div class="pair-head"><Side run={left} name="A" /><Side run={right} name="B" /></div>
-      <div class="row tools"><span role="status">{balanceOf(found.value)}</span><span class="grow" />
+      <div class="row tools"><span role="status">{whole ? balanceOf(found.value) : "Loading…"}</span>
+        <span class="grow" />
         <label class="check"><input type="checkbox" checked={onlyDifferent.value} onChange={(event) => {
           onlyDifferent.value = event.currentTarget.checked }} /> only what differs</label></div>
       <div class="split">
