@@ -386,3 +386,12 @@ test("an engine that closes while a run is being replayed gives it back, and ano
   await engine.operator.signal(run.id, "replayed-go", undefined);
   expect(await engine.result(run.id)).toBe("on");
 });
+
+test("an engine that closes as an attempt ends gives the run back as due, and another goes on at once", async () => {
+  const last = task("closing-last", async () => { await pause(60); return "made once" });
+  const run = await begin(async () => await last() + await task("closing-next", async () => " and on")());
+  await has(run, "AttemptStarted");
+  await engine.close(60_000);
+  engine = await engineOn(store);
+  expect(await engine.result(run.id)).toBe("made once and on");
+});

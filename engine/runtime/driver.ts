@@ -379,8 +379,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
   #giveBack(reason: "drain" | "idle" | "paused"): void {
     if (this.#closing || !this.#caughtUp) return;
     if (reason === "idle") void this.#tasks.drain(FOREVER_MS); // a retry that is due now is for whoever takes it next
-    const state: RunState = this.#paused ? "paused" : "waiting";
-    const wakeAt = this.#wakeAt = this.#paused ? undefined : this.#tasks.interrupted ? this.now() : this.next;
+    const state: RunState = this.#paused ? "paused" : "waiting", due = this.busy || this.#tasks.interrupted;
+    const wakeAt = this.#wakeAt = this.#paused ? undefined : due ? this.now() : this.next; // a turn may be to come
     this.add({ type: "RunReleased", at: this.#host.now(), reason },
       { state, release: true, ...(wakeAt !== undefined && { wakeAt }) });
   }
