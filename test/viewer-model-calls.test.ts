@@ -7,6 +7,7 @@ import { tellingArguments } from "../replay-viewer/model/arguments.ts";
 import { causesOf } from "../replay-viewer/model/cause.ts";
 import { criticalPath } from "../replay-viewer/model/critical.ts";
 import { Cursor } from "../replay-viewer/model/cursor.ts";
+import { resolveFocus } from "../replay-viewer/model/focus.ts";
 import { graphOf } from "../replay-viewer/model/graph.ts";
 import { earlierCalls, expectedCalls, type Earlier } from "../replay-viewer/model/expected.ts";
 import { historyOf, type History } from "../replay-viewer/model/history.ts";
@@ -15,7 +16,7 @@ import { foldedGaps, idleStretches } from "../replay-viewer/model/scale.ts";
 import { Search } from "../replay-viewer/model/search.ts";
 import { sentenceText } from "../replay-viewer/model/sentence.ts";
 import { changesBetween } from "../replay-viewer/model/state.ts";
-import { bandsOf, segmentsOf } from "../replay-viewer/model/timeline.ts";
+import { bandsOf, rowsOf, segmentsOf } from "../replay-viewer/model/timeline.ts";
 import { eventsOf, randomHistory } from "./viewer-histories.ts";
 
 const S = 1000, H = 3600 * S;
@@ -209,5 +210,37 @@ describe("what is expected of a run", () => {
       dueAt: 9, purpose: "timeout" }]));
     expect(earlierCalls(limited, 100)).toEqual([]);
     expect(earlierCalls(historyOf(order), 2)).toHaveLength(2);
+  });
+});
+
+describe("a call with a runName", () => {
+  const named = (n: number): readonly Draft[] => [
+    { type: "TaskScheduled", at: 0, key: `task:row#${n}`, name: "row", label: `row number ${n}`,
+      inputHash: "h", by: 1 },
+    { type: "AttemptStarted", at: 0, key: `task:row#${n}`, attempt: 1 },
+    { type: "TaskCompleted", at: 1 * S, key: `task:row#${n}`, attempt: 1 }];
+  const history = historyOf(eventsOf([started, claimed, ...named(0), ...named(1),
+    { type: "TaskScheduled", at: 1 * S, key: "task:load", name: "load", inputHash: "h", by: 5 },
+    { type: "ChildStarted", at: 1 * S, key: "task:saw#0", by: 5, childId: "01J1", workflow: "task saw", inputHash: "h",
+      pool: "shop", task: { name: "saw" }, name: "saw the oak", onClose: "cancel" }]));
+
+  test("is called by it in the timeline, the graph and the sentences", () => {
+    expect(rowsOf(history, "call").map(({ id, title }) => `${id} = ${title}`)).toEqual(["task:row#0 = row number 0",
+      "task:row#1 = row number 1", "task:load = load", "task:saw#0 = saw the oak"]);
+    expect(graphOf(history, new Set()).nodes.map(({ title }) => title)).toEqual(
+      expect.arrayContaining(["row number 0", "row number 1", "load", "saw the oak"]));
+    expect(sentenceText({ history }, 8)).toMatch(/^row number 1 succeeded /);
+    expect(sentenceText({ history }, 9)).toMatch(/^The code called load .*once row number 0 had completed/);
+    expect(sentenceText({ history }, 10)).toMatch(/^The code called saw the oak in pool shop/);
+  });
+  test("is found by it at each of its events", () => {
+    expect(resolveFocus("row number 1", history)).toBe(8);
+    expect(new Search(history).find('"row number 1"')).toEqual([6, 7, 8]);
+    expect(new Search(history).find('task:"number 1"')).toEqual([6, 7, 8]);
+    expect(new Search(history).find("task:row")).toEqual([3, 4, 5, 6, 7, 8]);
+  });
+  test("stands with its namesakes where calls of a name are one row", () => {
+    expect(rowsOf(history, "name").map(({ title, calls }) => `${title} ${calls.length}`)).toEqual(["row 2", "load 1",
+      "saw 1"]);
   });
 });

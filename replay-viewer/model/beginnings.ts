@@ -33,8 +33,8 @@ export function callOf(event: BeginEvent, row: number, taken: Payload | undefine
   const kind = KINDS[event.type], name = nameOf(event);
   const over = event.type === "ValueRecorded" || event.type === "WaitOpened" && event.taken !== undefined;
   return {
-    key: event.key, kind, name, nth: nthOf(event.key, name), seq: event.seq, at: event.at, by: event.by,
-    site: event.site, input: "input" in event ? event.input : undefined,
+    key: event.key, kind, name, nth: nthOf(event.key, name), label: labelOf(event), seq: event.seq, at: event.at,
+    by: event.by, site: event.site, input: "input" in event ? event.input : undefined,
     allowed: event.type === "TaskScheduled" ? (event.retries ?? 0) + 1 : 1,
     dueAt: event.type === "TimerStarted" ? event.dueAt : undefined,
     wait: event.type !== "WaitOpened" ? undefined : { kind: event.kind, until: event.until, taken: event.taken,
@@ -46,6 +46,11 @@ export function callOf(event: BeginEvent, row: number, taken: Payload | undefine
     endAt: over ? event.at : undefined, result: event.type === "ValueRecorded" ? event.value : taken, error: undefined,
     reason: undefined, shared: false, row,
   };
+}
+
+function labelOf(event: BeginEvent): string | undefined {
+  return event.type === "TaskScheduled" ? event.label
+    : event.type === "ChildStarted" && event.task !== undefined ? event.name : undefined;
 }
 
 function nameOf(event: BeginEvent): string {

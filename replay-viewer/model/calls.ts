@@ -40,6 +40,8 @@ export interface Call {
   readonly kind: CallKind;
   /** The task's name; for a timer its purpose, for a child its workflow, for a wait what is waited for. */
   readonly name: string;
+  /** The `runName` of a task's call. */
+  readonly label: string | undefined;
   /** What tells it from its namesakes: `#2`, or the explicit key; empty for a first without one. */
   readonly nth: string;
   readonly seq: number;
@@ -113,7 +115,7 @@ export function nextTry(call: Call): Retry | undefined {
   return call.state === "retrying" ? call.retries.at(-1) : undefined;
 }
 
-/** How a person calls it: `charge`, `charge #2`, `sleep`, `pack A-1`. */
-export function titleOf(call: Pick<Call, "name" | "nth">): string {
-  return call.nth === "" ? call.name : `${call.name} ${call.nth}`;
+/** How a person calls it: its `runName`, else `charge`, `charge #2`, `sleep`, `pack A-1`. */
+export function titleOf(call: Pick<Call, "name" | "nth"> & { readonly label?: string | undefined }): string {
+  return call.label ?? (call.nth === "" ? call.name : `${call.name} ${call.nth}`);
 }

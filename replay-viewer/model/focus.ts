@@ -40,10 +40,11 @@ function instantOf(focus: string, history: History): number | undefined {
   }
 }
 
-/** A key, or a task's name: its last event. */
+/** A key, a task's name, or a call's `runName`: its last event. */
 function resolveKey(focus: string, history: History): number | undefined {
   const call = history.call(focus) ?? history.call(`task:${focus}`) ?? history.call(`task:${focus}#0`)
-    ?? history.call(`timer:${focus}`) ?? history.call(`wait:${focus}#0`) ?? history.call(`child:${focus}#0`);
+    ?? history.call(`timer:${focus}`) ?? history.call(`wait:${focus}#0`) ?? history.call(`child:${focus}#0`)
+    ?? history.calls.find(({ label }) => label === focus);
   return call === undefined ? undefined : call.endSeq ?? history.seqsOf(call.key).at(-1);
 }
 

@@ -12,9 +12,9 @@ import { isFailure, keyOf, type History } from "./history.ts";
 
 type Test = (event: Event, text: string) => boolean;
 
-/** The text of an event that words are looked for in, in lower case. */
-export function searchText(event: Event): string {
-  return JSON.stringify(event).toLowerCase();
+/** The text of an event that words are looked for in, in lower case: all of it, and what its call is called. */
+function searchText(event: Event, history: History): string {
+  return `${JSON.stringify(event)} ${history.callOf(event)?.label ?? ""}`.toLowerCase();
 }
 
 /** A search over a history that grows. */
@@ -28,7 +28,7 @@ export class Search {
     const until = Math.min(this.#history.head, this.#texts.length + most);
     while (this.#texts.length < until) {
       const event = this.#history.events[this.#texts.length];
-      this.#texts.push(event === undefined ? "" : searchText(event));
+      this.#texts.push(event === undefined ? "" : searchText(event, this.#history));
     }
     return this.#texts.length < this.#history.head;
   }
@@ -75,7 +75,8 @@ const FIELDS: ReadonlyMap<string, (value: string, history: History) => Test> = n
   ["key", (value: string): Test => (event) => keyOf(event).toLowerCase().includes(value)],
   ["task", (value: string, history: History): Test => (event) => {
     const call = history.callOf(event);
-    return (call?.kind === "task" || call?.pool !== undefined) && call.name.toLowerCase().includes(value);
+    return (call?.kind === "task" || call?.pool !== undefined)
+      && `${call.name} ${call.label ?? ""}`.toLowerCase().includes(value);
   }],
   ["tag", (value: string, history: History): Test => (event) => {
     const begun = history.events[(history.callOf(event)?.seq ?? event.seq) - 1];

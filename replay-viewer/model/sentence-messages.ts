@@ -67,7 +67,8 @@ export const MESSAGE_SPEAKERS: { readonly [T in Types]: Speaker<T> } = {
     shortId(event.to), ...carrying(event.value), ...because(history, event.by), "."],
   ChildStarted: (event, { history }) => [...event.task === undefined
     ? ["The code started ", said(event.workflow, { strong: true })]
-    : ["The code called ", said(event.task.name, { strong: true }), ` in pool ${event.pool ?? "default"}`],
+    : ["The code called ", said(event.name ?? event.task.name, { strong: true }),
+      ` in pool ${event.pool ?? "default"}`],
     " as child run ", shortId(event.childId), ...carrying(event.input), ...because(history, event.by), ".",
     ...event.task === undefined ? [] : about({ ...event.task, tags: event.tags }),
     ...fate(history.call(event.key), { open: " It is under way.", met: "It completed" })],

@@ -36,7 +36,7 @@ export function Palette(): JSX.Element {
         if (event.key === "Enter") { event.preventDefault(); take(found[at]) }
       }} />
     <ul id="choices" class="choice-list" role="listbox" aria-label="Choices">{found.map((choice, i) =>
-      <li key={`${choice.kind} ${choice.word}`} id={`choice-${i}`} role="option" aria-selected={i === at}
+      <li key={i} id={`choice-${i}`} role="option" aria-selected={i === at}
         class={i === at ? "on" : ""} onClick={() => { take(choice) }}><Icon name={choice.icon} size={14} />
         <span class="cut">{choice.word}</span><span class="faint">{choice.kind}</span></li>)}</ul>
     {found.length === 0 && <p class="faint">Nothing has that name.</p>}
@@ -59,9 +59,10 @@ function places(run: Session, text: string): readonly Choice[] {
     go: () => { focusOn(resolveFocus(text, history)) } }] : [];
   const lower = text.toLowerCase();
   const calls = history.calls.filter((call) => lower === "" ? call.row < 8
-    : titleOf(call).toLowerCase().includes(lower));
-  return [...event, ...calls.slice(0, MOST).map((call): Choice => ({ word: titleOf(call), kind: `${call.kind}, ${
-    callLook(call.state).word}`, icon: callLook(call.state).icon, go: () => { focusOn(call.endSeq ?? call.seq) } }))];
+    : `${titleOf(call)} ${call.name}`.toLowerCase().includes(lower));
+  return [...event, ...calls.slice(0, MOST).map((call): Choice => ({ word: titleOf(call),
+    kind: `${call.label === undefined ? call.kind : `task ${call.name}`}, ${callLook(call.state).word}`,
+    icon: callLook(call.state).icon, go: () => { focusOn(call.endSeq ?? call.seq) } }))];
 }
 function partsOf(run: Session): readonly Choice[] {
   return [...viewsOf(run).map(({ id, word }): Choice => ({ word, kind: "view", icon: "right",

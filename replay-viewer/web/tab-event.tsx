@@ -79,6 +79,7 @@ function CallFacts({ run, call, event }: { run: Session; call: Call; event: Even
   return <section><h2>{call.pool === undefined ? KINDS[call.kind] : "Task"} <b>{titleOf(call)}</b>
     <State look={callLook(call.state)} small />{call.shared && <span class="mark">shared</span>}</h2>
     <dl class="facts">
+      {call.label !== undefined && <Fact word="Task">{call.name}</Fact>}
       {call.pool !== undefined && <Fact word="Pool">{call.pool}</Fact>}
       {call.childId !== undefined && <Fact word="Child run"><RunLink id={call.childId} /></Fact>}
       {call.wait !== undefined && <WaitFacts run={run} call={call} />}

@@ -6,7 +6,7 @@ import { computed, useSignal } from "@preact/signals";
 import type { JSX, RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { tellingArguments } from "../model/arguments.ts";
-import { nextTry, titleOf, type Call } from "../model/calls.ts";
+import { nextTry, type Call } from "../model/calls.ts";
 import { clock, count, duration, offset } from "../model/format.ts";
 import { startLabel, ticks } from "../model/scale.ts";
 import type { Row } from "../model/timeline.ts";
@@ -163,9 +163,10 @@ function RowLine({ run, row, index, focused, words }: { run: Session; row: Row; 
     {...(focused ? { "aria-current": "true" as const } : {})}>
     <span role="cell" class="lane-label" onClick={() => { focusOn(first.endSeq ?? first.seq) }}>
       <Icon name={callLook(state).icon} size={13} class={`tone-${callLook(state).tone}`} />
-      <button class={`lane-name${critical ? " bold" : ""}`} title={titleOf(first)}>{first.name}
+      <button class={`lane-name${critical ? " bold" : ""}`} title={row.title}>{first.label === undefined ? first.name
+        : row.title}
         {several ? <span class="faint"> × {row.calls.length}</span>
-          : first.nth !== "" && <span class="faint"> {first.nth}</span>}</button>
+          : first.label === undefined && first.nth !== "" && <span class="faint"> {first.nth}</span>}</button>
       {!several && <span class="args faint">{next === undefined ? tellingArguments(first, run.history.namesake(first))
         : `again at ${clock(next.dueAt)}`}</span>}
     </span>
