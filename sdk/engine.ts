@@ -1,14 +1,18 @@
 /** `openEngine()`: for programs that embed. */
-import { encodeRecorded, openRunEngine, toMs, type Duration, type RunEngine, type RunState } from "../engine/index.ts";
+import { currentFrame, encodeRecorded, openRunEngine, RepriseError, toMs, type Duration, type RunEngine,
+  type RunState } from "../engine/index.ts";
 import { databaseSetting } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
 import { runHandle, type RunHandle } from "./handle.ts";
-import { workflowNames, workflowSpec } from "./registry.ts";
+import { isLoading, workflowNames, workflowSpec } from "./registry.ts";
 import { keepingSources } from "./sources.ts";
 import { noteCall } from "./start.ts";
 import { asksForViewer, serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
+
+/** Longer than any process; a timer takes no more. */
+const FOREVER_MS = 2 ** 31 - 1;
 
 type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions]
   : [...A, options?: StartOptions];
@@ -21,7 +25,7 @@ export interface EngineOptions {
   work?: boolean | { pool?: string; concurrency?: number };
   /** false: never becomes the engine of calls outside runs. */
   default?: boolean;
-  /** true: SIGINT and SIGTERM drain and exit. */
+  /** true: this process is a service. It lives until `close()`; SIGINT and SIGTERM drain and exit. */
   signals?: boolean;
   /** true: this process serves the replay viewer while the engine is open, and prints its link. It keeps no process
    *  alive. Default false, or as REPRISE_VIEWER says. */
@@ -37,8 +41,11 @@ export interface Engine extends AsyncDisposable {
 }
 
 /** Opens an engine; unfinished runs are recovered in the background. @throws STORE_LOCKED, STORE_UNAVAILABLE,
- *  SCHEMA_NEWER */
+ *  SCHEMA_NEWER; RUN_WHILE_LOADING where the file is only loaded for its definitions, by a thread or `reprise check` */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
+  if (isLoading() && currentFrame() === undefined) throw new RepriseError("RUN_WHILE_LOADING",
+    "an engine was opened while its file is only being loaded for its definitions",
+    "Guard what the program does: if (isMain(import.meta)) { const engine = await openEngine(...); ... }");
   const work = options.work ?? true;
   noteCall();
   const database = options.database ?? databaseSetting().value;
@@ -56,12 +63,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     throw error;
   }
   if (options.default !== false) offerDefault(engine);
+  let release: (() => void) | undefined;
   const close = async (how: { drain?: Duration } = {}): Promise<void> => {
+    release?.();
     await withdrawDefault(engine);
     await viewer?.close();
     await engine.close(toMs(how.drain ?? "30s", "drain"));
   };
-  if (options.signals) drainOnSignals(close);
+  if (options.signals) release = liveUntilSignal(close);
   return {
     start: async (workflow, ...rest) => {
       // an input and its options, whatever the types of the input
@@ -99,8 +108,9 @@ async function* listed(engine: RunEngine, filter: { state?: RunState; workflow?:
   }
 }
 
-/** First signal: drain, exit 0. Second: exit at once. */
-function drainOnSignals(close: () => Promise<void>): void {
+/** Keeps the process alive until what it returns is called. First signal: drain, exit 0. Second: exit at once. */
+function liveUntilSignal(close: () => Promise<void>): () => void {
+  const alive = setInterval(() => undefined, FOREVER_MS);
   let asked = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
@@ -109,4 +119,5 @@ function drainOnSignals(close: () => Promise<void>): void {
       void close().then(() => process.exit(signal === "SIGINT" ? 130 : 0));
     });
   }
+  return () => { clearInterval(alive) };
 }

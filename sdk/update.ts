@@ -39,14 +39,20 @@ export function update(name: string, schema: Schema, output?: Schema): UpdateDef
     "Give a zod schema of what it takes, such as z.object({ ... }).");
   const def: UpdateDef<unknown, unknown> = {
     updateName: name,
-    handle: (handler, options = {}) => {
-      const { validate } = options;
-      workflowFrame(`the handler of update '${name}'`).execution.messages.handle(name, {
-        run: async (value) => {
-          const reply = await handler(value);
-          return output === undefined ? reply : checked(output, reply, `reply to update '${name}'`);
+    // Who asks may have another schema of this name, or, as the command line, none: it is the run's own that counts.
+    handle: (handler, { validate } = {}) => {
+      const what = `update '${name}'`;
+      workflowFrame(`the handler of ${what}`).execution.messages.handle(name, {
+        validate: (value) => {
+          const asked = checked(schema, value, what);
+          if (asked instanceof Promise) asked.catch(() => undefined); // told to the sender by `run`
+          validate?.(asked instanceof Promise ? value : asked);
         },
-        ...(validate && { validate }),
+        run: async (value) => {
+          const asked = checked(schema, value, what); // no await where none is needed: the handler begins in this turn
+          const reply = await handler(asked instanceof Promise ? await asked : asked);
+          return output === undefined ? reply : checked(output, reply, `reply to ${what}`);
+        },
       });
     },
   };

@@ -192,6 +192,24 @@ describe("queries and updates", () => {
     expect(await ended(run)).toBe(10);
     expect((await history(run)).filter((event) => event.type === "UpdateReceived")).toHaveLength(2);
   });
+  test("an update is checked by the run's own schema, whatever the sender's", async () => {
+    const item = z.object({ sku: z.string(), count: z.number().int().positive().default(1) });
+    const add = update<typeof item, number>("add-item", item), loose = update<z.ZodAny, number>("add-item", z.any());
+    const run = await begin(async () => {
+      let count = 0;
+      add.handle((one) => count += one.count, { validate: ({ sku }) => { if (sku === "gone") throw new Error("gone") } });
+      await done.wait();
+      return count;
+    });
+    const refused = (value: unknown): Promise<unknown> => run.update(loose, value).catch((error: unknown) => error);
+    expect(await refused({ sku: "a", count: "lots" })).toMatchObject({ code: "UPDATE_REFUSED",
+      message: expect.stringContaining("count: Invalid input") as unknown });
+    expect(await refused(null)).toMatchObject({ code: "UPDATE_REFUSED" });
+    expect(await refused({ sku: "gone" })).toMatchObject({ code: "UPDATE_REFUSED" });
+    expect(await run.update(loose, { sku: "a" })).toBe(1);
+    await run.signal(done);
+    expect(await ended(run)).toBe(1);
+  });
   test("one that comes before its handler is kept; what a handler throws reaches whoever asked", async () => {
     const run = await begin(async () => {
       await sleep(20);

@@ -58,7 +58,7 @@ const hold = task("hold", there, async (n) => {
 const holding = workflow("holding", async () => [await hold(1), await hold(2)]);
 
 const engine = await openEngine({ ...(WORK && { work: { pool: WORK, concurrency: 1 }, name: WORK }), signals: true });
-if (WORK) { console.log("works for " + WORK); setInterval(() => undefined, 60_000) }
+if (WORK) console.log("works for " + WORK); // and lives until it is told to end
 else if (isMain(import.meta)) {
   const run = ONE === "etl" ? await etl.start(8) : await holding.start();
   console.log("started " + run.id);

@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { Event } from "../engine/index.ts";
+import { freshDatabase } from "./postgres-server.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "reprise-runners-"));
@@ -263,4 +264,27 @@ test("a run that a command makes from a loaded file has tasks that start runs, t
     RUNNER: "inline", REPRISE_LOG_LEVEL: "error", REPRISE_DATABASE_URL: join(folder, "command-db") } });
   expect(stderr).toBe("");
   expect(JSON.parse(stdout)).toEqual({ squared: 9, at: "1970-01-01T00:00:00.003Z" });
+});
+
+const url = inject("postgresUrl");
+test.skipIf(url === "")("an engine opened at the top level of a file is opened once, also where threads load it", async () => {
+  writeFileSync(join(folder, "service.mjs"), `
+    import { openEngine, task, workflow } from "reprise";
+    const measure = task("measure", { runner: "thread" }, (text) => text.length);
+    const order = workflow("service-order", async (id) => measure(id));
+    const engine = await openEngine();
+    console.log(await (await engine.start(order, "four")).result());
+    await engine.close();`);
+  const env = { ...process.env, VITEST: "", REPRISE_LOG_LEVEL: "error",
+    REPRISE_DATABASE_URL: await freshDatabase(url) };
+  const ran = (...args: readonly string[]): unknown => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8",
+      timeout: 60_000, env });
+    return { status, stdout, stderr };
+  };
+  const command = join(root, "dist/sdk/cli/main.js");
+  expect(ran("service.mjs")).toEqual({ status: 0, stdout: "4\n", stderr: "" });
+  expect(ran(command, "check", "service.mjs")).toMatchObject({ status: 0 });
+  expect(ran(command, "runs", "ls", "-q")).toMatchObject({
+    stdout: expect.stringMatching(/^[0-9A-Z]{26}\n$/) as unknown });
 });

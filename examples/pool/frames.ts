@@ -25,6 +25,5 @@ if (isMain(import.meta)) {
   else {
     await openEngine({ work: { pool }, name: pool, signals: true });
     console.log(`works for ${pool}, until Ctrl-C`);
-    setInterval(() => undefined, 60_000);
   }
 }
