@@ -197,7 +197,8 @@ describe("queries and updates", () => {
     const add = update<typeof item, number>("add-item", item), loose = update<z.ZodAny, number>("add-item", z.any());
     const run = await begin(async () => {
       let count = 0;
-      add.handle((one) => count += one.count, { validate: ({ sku }) => { if (sku === "gone") throw new Error("gone") } });
+      add.handle((one) => count += one.count,
+        { validate: ({ sku }) => { if (sku === "gone") throw new Error("gone") } });
       await done.wait();
       return count;
     });

@@ -267,7 +267,7 @@ test("a run that a command makes from a loaded file has tasks that start runs, t
 });
 
 const url = inject("postgresUrl");
-test.skipIf(url === "")("an engine opened at the top level of a file is opened once, also where threads load it", async () => {
+test.skipIf(url === "")("an engine opened at the top of a file is opened once, whoever loads it", async () => {
   writeFileSync(join(folder, "service.mjs"), `
     import { openEngine, task, workflow } from "reprise";
     const measure = task("measure", { runner: "thread" }, (text) => text.length);
