@@ -11,6 +11,7 @@ import type { Observer } from "./runtime/worker.ts";
 import type { Store } from "./store/port.ts";
 import { patchGlobals } from "./replay/globals.ts";
 
+export { causedBy, messageOf, wholeMessage } from "./core/causes.ts";
 export { Cancelled, NonRetryable, RepriseError, RunError, TaskError, TimedOut } from "./core/errors.ts";
 export { exponential, RetryAfter, type Backoff, type RetryDelay } from "./core/retry.ts";
 export { formatMs, toMs, type Duration } from "./core/duration.ts";

@@ -1,5 +1,6 @@
 /** What an event says to a person, and how loudly. Undefined: nothing. */
-import { formatMs, taskRunName, usersStack, type Event, type RunInfo } from "../engine/index.ts";
+import { causedBy, formatMs, messageOf, taskRunName, usersStack, wholeMessage, type ErrorRecord, type Event,
+  type RunInfo } from "../engine/index.ts";
 import type { LOG_LEVELS } from "./config.ts";
 import { nextCommand } from "./next-command.ts";
 
@@ -19,18 +20,17 @@ export function describe(run: RunInfo, event: Event): Said | undefined {
     case "TaskScheduled": return task(event.key, "debug", `Created for task '${event.name}'`);
     case "AttemptStarted": return task(event.key, "debug", `Attempt ${event.attempt} started`);
     case "AttemptFailed": return task(event.key, "error",
-      `Attempt ${event.attempt} failed: ${usersStack(event.error.stack
-        ?? `${event.error.name}: ${event.error.message}`)}`);
+      `Attempt ${event.attempt} failed: ${thrown(event.error)}`);
     case "RetryScheduled": return task(event.key, "info",
       `Attempt ${event.attempt} comes in ${formatMs(Math.max(0, event.dueAt - event.at))}`);
     case "TaskCompleted": return task(event.key, "info", event.cached === undefined
       ? "Finished in state Completed()" : `Finished in state Cached(run ${event.cached.run})`);
-    case "TaskFailed": return task(event.key, "error", `Finished in state Failed('${event.error.message}')`);
+    case "TaskFailed": return task(event.key, "error", failed(event.error));
     case "TaskCancelRequested": return task(event.key, "debug", "Finished in state Cancelled()");
     case "TimerStarted": return event.purpose === "sleep"
       ? flow("debug", `Sleeping for ${formatMs(Math.max(0, event.dueAt - event.at))}`) : undefined;
     case "RunCompleted": return flow("info", "Finished in state Completed()");
-    case "RunFailed": return flow("error", `Finished in state Failed('${event.error.message}')`);
+    case "RunFailed": return flow("error", failed(event.error));
     case "RunCancelled": return flow("info", "Finished in state Cancelled()");
     case "RunParked": return flow("error", `Parked (${event.code}): ${event.message}`);
     default: {
@@ -49,11 +49,11 @@ function message(run: RunInfo, event: Event): readonly [Level, string] | undefin
     case "SignalSent": return ["debug", `Sent signal '${event.name}' to run ${event.to}`];
     case "UpdateReceived": return ["info", `Received update '${event.name}'`];
     case "UpdateCompleted": return event.error === undefined ? ["debug", "Replied to an update"]
-      : ["warn", `An update failed: ${event.error.message}`];
+      : ["warn", `An update failed: ${wholeMessage(event.error)}`];
     case "ChildStarted": return event.task !== undefined
       ? ["info", `Task ${named(event.key)} goes to pool '${event.pool}' as run ${event.childId}`]
       : ["debug", `Started child run ${event.childId} of workflow '${event.workflow}'`];
-    case "ChildFailed": return ["warn", `Child run ${named(event.key)} failed: ${event.error.message}`];
+    case "ChildFailed": return ["warn", `Child run ${named(event.key)} failed: ${wholeMessage(event.error)}`];
     case "ResultInjected": return ["warn", `Call ${event.key} was ${event.value === undefined ? "skipped"
       : "given a value"}${by(event.who)}: ${event.reason}`];
     case "CancelRequested": return ["info", `Asked to stop${event.reason === undefined ? "" : `: ${event.reason}`}`];
@@ -75,4 +75,12 @@ function waiting(run: RunInfo, event: Extract<Event, { type: "WaitOpened" }>): r
 
 /** `wait:expense#0` without its kind and, where it is the first, its number. */
 function named(key: string): string { return `'${key.replace(/^\w+:/, "").replace(/#0$/, "")}'` }
+/** With the lines of the user's code that it passed. */
+function thrown(error: ErrorRecord): string {
+  return error.stack === undefined ? `${error.name}: ${wholeMessage(error)}`
+    : `${usersStack(error.stack)}${causedBy(error, "\n    ")}`;
+}
+function failed(error: ErrorRecord): string {
+  return `Finished in state Failed('${messageOf(error)}')${causedBy(error)}`;
+}
 function by(who: string | undefined): string { return who === undefined ? "" : ` by ${who}` }

@@ -97,6 +97,35 @@ describe("a task that fails", () => {
     expect(failed).toMatchObject([1, 2].map((n) => ({ name: "RangeError", message: `attempt ${n}`,
       stack: expect.stringContaining("features.test.ts"), cause: { name: "TypeError", message: "deep" } })));
   });
+  test("F24: says what caused it, in the console and in its history", async () => {
+    t = await testEngine(); // of no use to a process of its own
+    const place = project("causes", { "causes.ts": `
+      import { createServer } from "node:net";
+      import { task, workflow } from "reprise";
+      const get = task("get", async (port: number) => (await fetch("http://127.0.0.1:" + port)).text());
+      const any = task("any", async () => { throw new Error("no bank", { cause: Object.assign(
+        new AggregateError([new Error("bank one is shut"), new Error("bank two is shut")]), { code: "SHUT" }) }) });
+      const shop = workflow("shop", async (port: number) => { await any().catch(() => 0); return get(port) });
+      const server = createServer().listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as { port: number };
+        server.close(() => void shop(port).catch(() => undefined));
+      });
+    ` });
+    const refused = ", caused by Error: connect ECONNREFUSED 127.0.0.1:", shut =
+      ", caused by AggregateError: bank one is shut";
+    const said = reprise(place, "run", "causes.ts").stderr;
+    expect(said).toMatch(/Attempt 1 failed: TypeError: fetch failed\n(?: +at .*\n)+ {4}caused by Error: connect E/);
+    expect(said.split(`Finished in state Failed('fetch failed')${refused}`), "of the task and of the run")
+      .toHaveLength(3);
+    expect(said).toContain(`Finished in state Failed('no bank')${shut}`);
+    const events = reprise(place, "runs", "events", "-1").stdout;
+    expect(events).toMatch(RegExp(`AttemptFailed +task:get#0 +TypeError: fetch failed${refused}`));
+    expect(events).toMatch(RegExp(`RunFailed .*TaskError: fetch failed${refused}`));
+    expect(events).toContain(`Error: no bank${shut}`);
+    const lines = reprise(place, "runs", "inspect", "-1").stdout;
+    expect(lines).toMatch(RegExp(`get.* failed +fetch failed${refused}`));
+    expect(lines).toMatch(RegExp(`run.* failed +fetch failed${refused}`));
+  });
   test("F25: by taking longer than its timeout is told by its signal, and tried again as often as it may", async () => {
     t = await testEngine();
     const told: unknown[] = [];

@@ -14,7 +14,7 @@ import { resolveFocus } from "../replay-viewer/model/focus.ts";
 import { graphOf } from "../replay-viewer/model/graph.ts";
 import { historyOf } from "../replay-viewer/model/history.ts";
 import { parseLogPoint, shownFrame, type Seen, type Way } from "../replay-viewer/model/locals.ts";
-import { shownPayload } from "../replay-viewer/model/payload.ts";
+import { errorLine, shownPayload } from "../replay-viewer/model/payload.ts";
 import { forkPlan } from "../replay-viewer/model/plan.ts";
 import { PLACE, recordingPage } from "../replay-viewer/model/recording.ts";
 import { foldedGaps, idleStretches, makeScale, ticks } from "../replay-viewer/model/scale.ts";
@@ -362,5 +362,21 @@ describe("source text", () => {
       maxLength: 60 }), (text) => {
       expect(tokenLines(text).map((line) => line.map((token) => token.text).join("")).join("\n")).toBe(text);
     }));
+  });
+});
+
+describe("an error in one line", () => {
+  const refused = { name: "Error", message: "connect ECONNREFUSED ::1:80", code: "ECONNREFUSED" };
+  const fetched = { name: "TypeError", message: "fetch failed", cause: { name: "AggregateError", message: "",
+    code: "ECONNREFUSED", errors: [refused] } };
+
+  test("says of an error without a message what its first part says, else its code", () => {
+    expect(errorLine(fetched)).toBe(
+      "TypeError: fetch failed, because AggregateError: connect ECONNREFUSED ::1:80");
+    expect(errorLine({ ...fetched.cause, errors: [] })).toBe("AggregateError: ECONNREFUSED");
+  });
+  test("goes on after a cause that only repeats it", () => {
+    expect(errorLine({ name: "TaskError", message: "fetch failed", cause: { ...fetched, cause: refused } }))
+      .toBe("fetch failed, because connect ECONNREFUSED ::1:80");
   });
 });

@@ -3,6 +3,7 @@
  * (`meta.values`), plus boxes of the engine's own (errors, bytes, shared references). Both are read here directly, so
  * that the page needs no codec and makes no live objects.
  */
+import { causesOf, messageOf } from "../../engine/core/causes.ts";
 import type { ErrorRecord, Json, Payload } from "../../engine/core/events.ts";
 import { branch, leaf, named, placed, record, text, type Part, type Shown } from "./shown.ts";
 
@@ -46,10 +47,8 @@ export function shownError(error: ErrorRecord): Shown {
 
 /** An error and its causes in one line: `TaskError: gone, because Error: 503`. Repeated messages are said once. */
 export function errorLine(error: ErrorRecord): string {
-  const { cause } = error;
-  const own = error.name === "Error" || error.name === "TaskError" || error.name === "NonError"
-    ? error.message || error.name : `${error.name}: ${error.message}`;
-  return cause === undefined || cause.message === error.message ? own : `${own}, because ${errorLine(cause)}`;
+  return [error, ...causesOf(error)].map((one) => /^(Task|Non)?Error$/.test(one.name) ? messageOf(one) || one.name
+    : `${one.name}: ${messageOf(one)}`).join(", because ");
 }
 
 function isList(json: Json): json is readonly Json[] { return Array.isArray(json) }

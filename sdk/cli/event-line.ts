@@ -1,5 +1,5 @@
 /** One event as one line for a terminal. */
-import { decodeValue, type Event } from "../../engine/index.ts";
+import { decodeValue, wholeMessage, type Event } from "../../engine/index.ts";
 import { dim, when } from "./output.ts";
 import { readableJson } from "../readable-json.ts";
 
@@ -8,7 +8,8 @@ export function eventLine(event: Event): string {
   const key = "key" in event && event.key !== undefined ? `  ${event.key}` : "";
   const by = "by" in event ? dim(`  by ${event.by}`) : "";
   const site = "site" in event && event.site !== undefined ? dim(`  ${event.site}`) : "";
-  const error = "error" in event && event.error !== undefined ? `  ${event.error.name}: ${event.error.message}` : "";
+  const error = "error" in event && event.error !== undefined
+    ? `  ${event.error.name}: ${wholeMessage(event.error)}` : "";
   return `${String(event.seq).padStart(6)}  ${when(event.at)}  ${event.type.padEnd(18)}${key}${detail(event)}${error}` +
     `${by}${site}`;
 }

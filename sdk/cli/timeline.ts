@@ -1,5 +1,5 @@
 /** A run as lines: one per call, in the order of calling, with when it began, how long it took, and how it ended. */
-import { formatMs, taskRunName, type Event } from "../../engine/index.ts";
+import { formatMs, taskRunName, wholeMessage, type Event } from "../../engine/index.ts";
 import { table, when } from "./output.ts";
 
 interface Line { readonly name: string; readonly from: number; to?: number; attempts: number; state: string;
@@ -36,7 +36,7 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
       note: `attempt ${event.attempt} at ${when(event.dueAt)}` }); return;
     case "TaskCompleted": if (event.cached === undefined) end("completed");
       else end("cached", `from ${event.cached.key} of ${event.cached.run}`); return;
-    case "TaskFailed": end("failed", event.error.message); return;
+    case "TaskFailed": end("failed", wholeMessage(event.error)); return;
     case "TimerFired": end("fired"); return;
     case "TaskCancelRequested": case "TaskCancelled": case "TimerCancelled": end("cancelled"); return;
     case "WaitOpened": lines.set(event.key, opened(waiting, event)); return;
@@ -49,7 +49,7 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
         tags: event.tags });
       return;
     case "ChildCompleted": end("completed", line?.note); return;
-    case "ChildFailed": end("failed", event.error.message); return;
+    case "ChildFailed": end("failed", wholeMessage(event.error)); return;
     case "ChildCancelled": case "ChildCancelRequested": end("cancelled", line?.note); return;
     case "ResultInjected":
       end(event.value === undefined ? "skipped" : "injected", `by ${event.who}: ${event.reason}`);
@@ -57,7 +57,8 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
     case "SignalSent": lines.set(event.key, { ...call(`signal ${event.name}`, event.at, "sent", `to ${event.to}`),
       to: event.at }); return;
     case "UpdateReceived": lines.set(`update:${event.id}`, call(`update ${event.name}`, event.at, "handling")); return;
-    case "UpdateCompleted": end(event.error === undefined ? "completed" : "failed", event.error?.message); return;
+    case "UpdateCompleted": if (event.error === undefined) end("completed");
+      else end("failed", wholeMessage(event.error)); return;
     case "PatchDecided": lines.set(event.key, call(event.key.replace(":", " "), event.at, "new way")); return;
     case "RunPaused": lines.set(`pause${event.seq}`, call("(paused)", event.at, "", who(event.who))); return;
     case "RunUnpaused": lines.set(`pause${event.seq}`, call("(resumed)", event.at, "", who(event.who))); return;
@@ -69,7 +70,7 @@ function applyTo({ byKey: lines, waiting }: Lines, event: Event, runId: string):
       call("(taken over)", event.at, "", event.worker)); return;
     case "RunParked": lines.set(`park${event.seq}`, call("(parked)", event.at, event.code)); return;
     case "RunCompleted": lines.set("end", call("run", event.at, "completed")); return;
-    case "RunFailed": lines.set("end", call("run", event.at, "failed", event.error.message)); return;
+    case "RunFailed": lines.set("end", call("run", event.at, "failed", wholeMessage(event.error))); return;
     case "RunCancelled": lines.set("end", call("run", event.at, "cancelled", event.reason)); return;
     default: return;
   }

@@ -1,6 +1,7 @@
 /** `reprise why <run>`: in one sentence what a run waits for, since when, who holds it, and the next command. */
 import type { Command } from "commander";
-import { formatMs, openFold, originals, type Event, type RunRow, type RunView } from "../../engine/index.ts";
+import { formatMs, openFold, originals, wholeMessage, type Event, type RunRow, type RunView } from
+  "../../engine/index.ts";
 import { findRun, hasEnded, withEngine } from "./open.ts";
 import { openWaits, type OpenWait } from "./open-waits.ts";
 import { out, outJson, when, type Style } from "./output.ts";
@@ -75,7 +76,7 @@ function inLine(who: string, { runId, slotKey, createdAt }: RunRow, turns: Turns
 function ended(who: string, row: RunRow, view: RunView): Reason {
   if (view.continuedAs !== undefined) return { waits: [], next: [`npx reprise why ${view.continuedAs}`],
     because: `${who} goes on as run ${view.continuedAs}, the next of its chain.` };
-  const how = view.error === undefined ? "" : `: ${view.error.name}: ${view.error.message}`;
+  const how = view.error === undefined ? "" : `: ${view.error.name}: ${wholeMessage(view.error)}`;
   const next = `npx reprise runs inspect ${row.runId}`;
   return { because: `${who} ended as ${row.state} at ${when(row.endedAt)}${how}.`, waits: [],
     next: row.state === "failed" ? [next, `npx reprise runs retry ${row.runId}`] : [next] };
