@@ -88,7 +88,7 @@ async function goesOn(engine: RunEngine, first: RunRow, workflow: WorkflowSpec):
 /** The newest run of this call, if it failed and may be tried again with the code as it is now. */
 async function retriedRun(engine: RunEngine, workflow: WorkflowSpec, scriptKey: string,
   failed: ReadonlySet<string>): Promise<ForkedRun | undefined> {
-  const [row] = await engine.list({ scriptKey, limit: 1 });
+  const [first] = await engine.list({ scriptKey, limit: 1 }), row = first && await engine.newestTry(first);
   return row?.state === "failed" && failed.has(row.runId) ? retryRun(engine, row, workflow) : undefined;
 }
 

@@ -16,21 +16,32 @@ writeFileSync(join(folder, "flow.ts"), `
 import { task, workflow } from "reprise";
 const call = task("call", async () => { if (process.env.DOWN) throw new Error("down"); return 1 });
 export const flow = workflow("flow", async () => call());
+let tries = 0;
+const third = task("third", async () => { if (++tries < 3) throw new Error("not yet"); console.log("EFFECT"); });
+export const tried = workflow("tried", { retries: 3, retryDelay: 1 }, async () => third());
 `);
-async function reprise(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; out: string }> {
+async function reprise(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; out: string;
+  err: string }> {
   const cli = join(root, "dist", "sdk", "cli", "main.js");
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: folder,
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: folder,
       env: { ...process.env, VITEST: "", REPRISE_DATABASE_URL: join(folder, ".reprise"), ...env } });
-    return { code: 0, out: stdout };
+    return { code: 0, out: stdout, err: stderr };
   } catch (error) {
-    const { code, stdout } = error as { code: number; stdout: string }; // what execFile rejects with
-    return { code, out: stdout };
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }; // what execFile says
+    return { code, out: stdout, err: stderr };
   }
+}
+interface Row { readonly runId: string; readonly state: string }
+async function listed(name: string): Promise<readonly Row[]> {
+  const { out } = await reprise(["runs", "ls", "--workflow", name, "--json"]);
+  return JSON.parse(out) as readonly Row[]; // as it writes them
 }
 
 test("retries every failed run, after it has shown them, and the histories say so", async () => {
-  for (const fresh of ["a", "b"]) expect((await reprise(["run", "flow.ts", "--fresh"], { DOWN: fresh })).code).toBe(1);
+  for (const fresh of ["a", "b"]) {
+    expect((await reprise(["run", "flow.ts:flow", "--fresh"], { DOWN: fresh })).code).toBe(1);
+  }
   const shown = JSON.parse((await reprise(["runs", "bulk", "retry", "--state", "failed", "--json"])).out) as object;
   expect(shown).toMatchObject({ verb: "retry", count: 2 });
   expect((await reprise(["runs", "bulk", "retry"])).code, "no filter").toBe(2);
@@ -39,6 +50,22 @@ test("retries every failed run, after it has shown them, and the histories say s
     .out) as object;
   expect(done).toMatchObject({ done: 2, refused: [] });
   expect((await reprise(["resume"])).code, "both tries, by the file that is recorded").toBe(0);
-  const states = JSON.parse((await reprise(["runs", "ls", "--workflow", "flow", "--json"])).out) as { state: string }[];
-  expect(states.map(({ state }) => state).toSorted()).toEqual(["completed", "completed", "failed", "failed"]);
+  expect((await listed("flow")).map(({ state }) => state).toSorted())
+    .toEqual(["completed", "completed", "failed", "failed"]);
+});
+
+test("a failed run that a later try has followed is retried neither in bulk nor alone, nor is it @failed", async () => {
+  expect((await reprise(["run", "flow.ts:tried"])).code).toBe(0);
+  const rows = await listed("tried");
+  expect(rows.map(({ state }) => state)).toEqual(["completed", "failed", "failed"]);
+  const bulk = ["runs", "bulk", "retry", "--state", "failed", "--workflow", "tried"];
+  expect(JSON.parse((await reprise([...bulk, "--json"])).out)).toMatchObject({ count: 0, triedAgain: 2, runs: [] });
+  expect(JSON.parse((await reprise([...bulk, "--yes", "--json"])).out)).toMatchObject({ done: 0, refused: [] });
+  const [newest, , first] = rows.map(({ runId }) => runId);
+  const { code, err } = await reprise(["runs", "retry", first ?? "", "--detach"]);
+  expect({ code, err }).toMatchObject({ code: 7, err: expect.stringContaining(`${newest}, which is completed`) });
+  expect((await reprise(["runs", "inspect", "@failed"])).out, "none of these").not.toContain("'tried'");
+  const why = JSON.parse((await reprise(["why", first ?? "", "--json"])).out) as { commands: string[] };
+  expect(why.commands.join()).not.toContain("runs retry");
+  expect(await listed("tried"), "no further try").toHaveLength(3);
 });

@@ -49,6 +49,35 @@ describe("retry", () => {
     expect(ran.filter((name) => name === "a")).toHaveLength(1);
     await expect(third.retry()).rejects.toMatchObject({ code: "NOTHING_TO_RETRY" });
   });
+  test("of a run that has been tried again is refused, by name of the newest try; a fork is no try", async () => {
+    const run = await engine.start(flow, 1), [here, there] = [engine.get(run.id), engine.get(run.id)];
+    await run.result().catch(() => undefined);
+    const fork = await run.fork({ at: 1 });
+    await fork.result().catch(() => undefined);
+    const both = await Promise.allSettled([here.retry(), there.retry()]);
+    expect(both.map(({ status }) => status).toSorted(), "who asks at once").toEqual(["fulfilled", "rejected"]);
+    const second = both.flatMap((one) => one.status === "fulfilled" ? [one.value] : [])[0] ?? run;
+    await second.result().catch(() => undefined);
+    await expect(run.retry()).rejects.toMatchObject({ code: "NOTHING_TO_RETRY",
+      message: expect.stringContaining(`${second.id}, which is failed`),
+      hint: expect.stringContaining(`reprise runs retry ${second.id}`) });
+    broken = false;
+    const third = await second.retry();
+    await third.result();
+    await expect(run.retry()).rejects.toMatchObject({ message: expect.stringContaining(
+      `${third.id}, which is completed`), hint: expect.stringContaining("on purpose: reprise runs fork") });
+    expect(await (await fork.retry()).result(), "the fork's own").toEqual([1, 2, 20]);
+  });
+  test("of an earlier try of a workflow with retries is refused; of the last, which failed too, it works", async () => {
+    const tries = workflow("fork-tries", { retries: 1, retryDelay: 1 }, async () => fragile(1));
+    const run = await engine.start(tries);
+    await run.result().catch(() => undefined);
+    const end = (await history(run)).at(-1), last = end?.type === "RunFailed" ? end.retriedAs ?? "" : "";
+    await expect(engine.get(run.id).retry()).rejects.toMatchObject({ code: "NOTHING_TO_RETRY",
+      message: expect.stringContaining(last) });
+    broken = false;
+    expect(await (await engine.get(last).retry()).result()).toBe(10);
+  });
   test("of a saga whose undo failed tries that undo again, and the others follow", async () => {
     const book =
       task("book", { undo: async (id: string) => { ran.push(`undo ${id}`); if (broken) throw new Error("no") } },

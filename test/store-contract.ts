@@ -68,6 +68,15 @@ function creating(given: () => { store: Store; worker: string }): void {
     expect(await store.create({ ...second, replace: true })).toEqual({ result: "created", runId: second.runId });
     expect((await store.run(first.runId))?.idempotencyKey).toBeNull();
   });
+  test("lets one run try another again: a resend is mine, a second try is told which exists", async () => {
+    const { store } = given(), tried = newRun(), again = newRun({ retryOf: tried.runId });
+    await store.create(tried);
+    expect(await store.create(again)).toEqual({ result: "created", runId: again.runId });
+    expect(await store.create(again)).toEqual({ result: "mine", runId: again.runId });
+    expect(await store.create(newRun({ retryOf: tried.runId }))).toEqual({ result: "exists", runId: again.runId });
+    expect((await store.run(tried.runId))?.retriedAs).toBe(again.runId);
+    expect((await store.listRuns({ idPrefix: again.runId }))[0]?.retriedAs, "of the newest").toBeNull();
+  });
 }
 
 function appending(given: () => { store: Store; worker: string; created: (run: NewRun) => Promise<string> }): void {

@@ -13,7 +13,7 @@ import { usersStack } from "../replay/site.ts";
 import { birth, slotOf } from "./birth.ts";
 import { stayAlive, type Clock } from "./clock.ts";
 import type { Ids } from "./ids.ts";
-import { forkRow, planFork, planRetry, type ForkEdits, type ForkPlan } from "./fork.ts";
+import { forkRow, planFork, planRetry, triedAgain, type ForkEdits, type ForkPlan } from "./fork.ts";
 import { loadEvents, loadHistory, readRows, startOf, type History } from "./load.ts";
 import { hasEnded } from "./neighbours.ts";
 import { Operator } from "./operator.ts";
@@ -140,16 +140,30 @@ export class RunEngine {
     return planFork(runId, await this.history(runId), edits);
   }
   /** Where a retry would leave the run's history; nothing is made. @throws NOTHING_TO_RETRY */
-  async planRetry(runId: string): Promise<ForkPlan> { return planRetry(runId, await this.history(runId)) }
+  async planRetry(runId: string): Promise<ForkPlan> {
+    await this.#checkNewest(await this.row(runId));
+    return planRetry(runId, await this.history(runId));
+  }
   /** Tries an ended or parked run again, from the call that failed, or from `at` if it is named: a fork that takes over
-   *  its id and what its script knows it by. @throws NOTHING_TO_RETRY */
+   *  its id and what its script knows it by. Only the newest try of a run is tried again. @throws NOTHING_TO_RETRY */
   async retry(runId: string, who?: string, at?: string): Promise<ForkedRun> {
     const row = await this.#insistRow(runId), events = await this.#insistHistory(runId);
+    await this.#checkNewest(row);
     const whole = planRetry(runId, events);
     const plan = at === undefined ? whole : planFork(runId, events, { at });
     const forked = await this.#bearFork(row, events, plan, { why: "retry", who });
     if (!TERMINAL_STATES.includes(row.state)) await this.cancel(runId, { reason: `retried as ${forked.runId}` });
     return forked;
+  }
+
+  /** The newest try of a run: itself, where nobody has tried it again. */
+  async newestTry(row: RunRow): Promise<RunRow> {
+    let newest = row;
+    while (newest.retriedAs !== null) newest = await this.#insistRow(newest.retriedAs);
+    return newest;
+  }
+  async #checkNewest(row: RunRow): Promise<void> {
+    if (row.retriedAs !== null) throw triedAgain(row, await this.newestTry(row));
   }
 
   /** Asks a run to stop; true = asked, false = it had ended. What nobody runs is ended without its code.
@@ -236,11 +250,13 @@ export class RunEngine {
     const { pool, priority, tags, workflow, file, idempotencyKey } = row;
     const slot = spec && slotOf(spec, how.input ?? startOf(events).input);
     const first = forkRow(row.runId, plan, { ...how, name, at });
-    await this.#worker.patience.insist(() => this.store.create({ runId, workflow, name, pool, priority, tags,
-      codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first, ...slot,
+    const made = await this.#worker.patience.insist(() => this.store.create({ runId, workflow, name, pool, priority,
+      tags, codeVersion: spec?.codeVersion ?? row.codeVersion, appendId: ids.uuid(), ...first, ...slot,
       ...(file !== null && { file }),
+      ...(how.why === "retry" && { retryOf: row.runId }),
       ...(how.why === "retry" && idempotencyKey !== null && { idempotencyKey, replace: true }),
       ...(how.why === "retry" && row.scriptKey !== null && { scriptKey: row.scriptKey }) }));
+    if (made.result === "exists") await this.#checkNewest(await this.#insistRow(row.runId)); // another was first
     if (spec !== undefined && this.#parts.claims !== "none") {
       const later = (error?: unknown): void => { // the fork is made; a worker takes it when the database is back
         if (error !== undefined && !(error instanceof StoreError)) throw error;

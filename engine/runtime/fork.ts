@@ -7,7 +7,7 @@ import { isTerminal, type Draft, type Event, type Payload, type RunForked, type 
   type RunStarted } from "../core/events.ts";
 import { childRunId } from "../core/names.ts";
 import { inputHash } from "../codec/hash.ts";
-import type { HistoryRow } from "../store/port.ts";
+import type { HistoryRow, RunRow } from "../store/port.ts";
 
 /** What is to be different in the fork. */
 export interface ForkEdits {
@@ -70,6 +70,16 @@ export function planRetry(runId: string, events: readonly Event[]): ForkPlan {
   throw new RepriseError("NOTHING_TO_RETRY", `run ${runId} ${last?.type === "RunCompleted" ? "has completed"
     : "has not failed"}`, `See it: reprise runs inspect ${runId}; ` +
     `to change its past: reprise runs fork ${runId} --at N`);
+}
+
+/** Why a run that was tried again is not tried from here once more: what its later tries did would be done again. */
+export function triedAgain(row: RunRow, newest: RunRow): RepriseError {
+  const state = newest.parked === null ? newest.state : "parked", { runId } = newest;
+  const next = state === "failed" || state === "cancelled" ? `Retry that one: reprise runs retry ${runId}`
+    : `See it: reprise runs inspect ${runId}`;
+  return new RepriseError("NOTHING_TO_RETRY",
+    `run ${row.runId} has been tried again: its newest try is ${runId}, which is ${state}`,
+    `${next}; to begin at this one on purpose: reprise runs fork ${row.runId} --at N`);
 }
 
 /** The text and length of the first row of a fork, its own first events included. */

@@ -103,8 +103,8 @@ function retryOf(runId: string, error: ErrorRecord, { run, started, host, retryF
   const first = forkRow(run.id, { seqs: retryFrom(), replaced: {}, injected: {} }, { name: run.name, at, why: "retry",
     kept: { retry: retry + 1, ...(parent && { parent }), ...(deadlineAt !== undefined && { deadlineAt }) } });
   return { from: run.id, create: {
-    runId, workflow: run.workflow, name: run.name, pool: pool ?? "default", priority: priority ?? 0, tags, codeVersion,
-    appendId: host.ids.uuid(), ...first, ...slot, ...(file !== undefined && { file }),
+    runId, retryOf: run.id, workflow: run.workflow, name: run.name, pool: pool ?? "default", priority: priority ?? 0,
+    tags, codeVersion, appendId: host.ids.uuid(), ...first, ...slot, ...(file !== undefined && { file }),
     ...(parent && { parentId: parent.id, rootId: parent.root }),
     readyAt: at + delayBefore(retryDelay, retry + 1, fromErrorRecord(error), host.ids.random),
   } };

@@ -16,6 +16,12 @@ export function matches(row: Row, filter: RunFilter): boolean {
     && (filter.before === undefined || row.runId < filter.before);
 }
 
+/** The run that has this own id; undefined: none has, or those of several workflows. */
+export function ownedBy(runs: Iterable<{ readonly row: Row }>, ownId: string): string | undefined {
+  const [one, ...others] = [...runs].filter(({ row }) => row.idempotencyKey === ownId);
+  return others.length === 0 ? one?.row.runId : undefined;
+}
+
 /** The rows in the order that is asked for. */
 export function found<R extends { readonly row: Row }>(runs: readonly R[], search: RunSearch, now: number):
   readonly R[] {

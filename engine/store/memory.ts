@@ -7,7 +7,7 @@ import {
   type Post, type PostAnswer, type RunFilter, type RunRow, type RunState, type Sent, type RunCount, type SourceVersion,
   type Store, type StoreSize, type WorkerInfo, type SlotRequest, type SlotInfo, type LimitInfo, type RunSearch,
 } from "./port.ts";
-import { found, matches, logCount } from "./memory-list.ts";
+import { found, matches, logCount, ownedBy } from "./memory-list.ts";
 import { countTurns, grantTurns, MemorySlots } from "./memory-slots.ts";
 
 interface Run {
@@ -53,6 +53,8 @@ class MemoryStore implements Store {
   async create(run: NewRun): Promise<CreateAnswer> { return this.#create(run) }
   #create(run: NewRun): CreateAnswer {
     const key = run.idempotencyKey === undefined ? undefined : `${run.workflow}\0${run.idempotencyKey}`;
+    const tried = this.#runs.get(run.retryOf ?? ""), again = tried?.row.retriedAs ?? run.runId;
+    if (again !== run.runId) return { result: "exists", runId: again };
     if (run.replace && key !== undefined) this.#freeKey(key, run.appendId);
     const holder = this.#runs.has(run.runId) ? run.runId : key === undefined ? undefined : this.#keys.get(key);
     if (holder !== undefined) {
@@ -66,6 +68,7 @@ class MemoryStore implements Store {
       history: [{ runId: run.runId, firstSeq: 1, count: run.count, appendId: run.appendId, epoch: mine ? 1 : 0,
         events: run.events }] });
     if (key !== undefined) this.#keys.set(key, run.runId);
+    if (tried !== undefined) tried.row = { ...tried.row, retriedAs: run.runId };
     if (!mine) this.#wake(run.runId);
     return { result: "created", runId: run.runId };
   }
@@ -282,8 +285,10 @@ class MemoryStore implements Store {
         const control = CONTROL_MAIL.includes(kind);
         if (n > (from?.row.mailRead ?? 0)) this.#post({ runId: sent.moveTo, dedupe, kind, payload, control });
       }
-    } else if (this.#post(sent) === "finished") {
-      const next = this.#nextLink(sent.runId);
+    } else {
+      const answer = this.#post(sent);
+      const next = answer === "finished" ? this.#nextLink(sent.runId)
+        : answer === "no_run" ? ownedBy(this.#runs.values(), sent.runId) : undefined;
       if (next !== undefined) this.#send({ ...sent, runId: next });
     }
   }
@@ -389,6 +394,6 @@ function newRow(run: NewRun, now: number): Run["row"] {
     mailHead: 0, mailRead: 0, pool: run.pool, priority: run.priority, tags: run.tags, codeVersion: run.codeVersion,
     slotKey: run.slotKey ?? null, slotMax: run.slotMax ?? null, slotHeld: false,
     file: run.file ?? null, idempotencyKey: run.idempotencyKey ?? null, scriptKey: run.scriptKey ?? null,
-    parentId: run.parentId ?? null, rootId: run.rootId ?? null, createdAt: now, startedAt: mine ? now : null,
-      endedAt: null };
+    parentId: run.parentId ?? null, rootId: run.rootId ?? null, retriedAs: null, createdAt: now,
+    startedAt: mine ? now : null, endedAt: null };
 }

@@ -80,10 +80,11 @@ export interface NewRun {
   readonly skipIfFull?: boolean;
   /** Frees the idempotency key of the run that holds it now, in the same commit (`ifExists: "replace"`). */
   readonly replace?: boolean;
+  /** The run that this one tries again; only one may. */
+  readonly retryOf?: string;
 }
-/** `mine`: this very append had landed before (a resend). `exists`: `runId` says which run holds the id. `full`: which
- *  run
- *  has had its turn for longest. */
+/** `mine`: this very append had landed before (a resend). `exists`: `runId` says which run holds the id, or tries the
+ *  same one again. `full`: which run has had its turn for longest. */
 export interface CreateAnswer { readonly result: "created" | "mine" | "exists" | "full"; readonly runId: string }
 
 export interface ClaimRequest {
@@ -118,7 +119,8 @@ export interface Post {
   /** Also wakes a run that is paused or parked. */
   readonly control?: boolean;
 }
-/** Mail that leaves with an append: posted only if the row of run `from` lands, and to the last link of a chain. */
+/** Mail that leaves with an append: posted only if the row of run `from` lands, and to the last link of a chain.
+ *  `runId` may be an own id (`idempotencyKey`) that one run has. */
 export interface SentMail extends Post { readonly from: string }
 /** A run that is made with an append: only if the row of run `from` lands. */
 export interface SentRun { readonly from: string; readonly create: NewRun }
@@ -140,6 +142,8 @@ export interface RunRow {
   readonly tags: readonly string[]; readonly codeVersion: string; readonly file: string | null;
   readonly idempotencyKey: string | null; readonly scriptKey: string | null;
   readonly parentId: string | null; readonly rootId: string | null;
+  /** The run that tries this one again: by its workflow's retries, or by hand. */
+  readonly retriedAs: string | null;
   readonly createdAt: number; readonly startedAt: number | null; readonly endedAt: number | null;
 }
 export interface RunFilter {

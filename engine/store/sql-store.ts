@@ -339,6 +339,7 @@ function runRow(row: Row): RunRow {
     codeVersion: text(row["code_version"]), file: maybeText(row["file"]),
       idempotencyKey: maybeText(row["idempotency_key"]),
     scriptKey: maybeText(row["script_key"]), parentId: maybeText(row["parent_id"]), rootId: maybeText(row["root_id"]),
+    retriedAs: maybeText(row["retried_as"]),
     slotKey: maybeText(row["slot_key"]), slotMax: maybeNumber(row["slot_max"]), slotHeld: row["slot_held"] === true,
     createdAt: number(row["created_at"]), startedAt: maybeNumber(row["started_at"]),
       endedAt: maybeNumber(row["ended_at"]),

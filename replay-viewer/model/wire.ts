@@ -17,6 +17,7 @@ export interface RunRow {
   readonly tags: readonly string[]; readonly codeVersion: string; readonly file: string | null;
   readonly idempotencyKey: string | null; readonly scriptKey: string | null;
   readonly parentId: string | null; readonly rootId: string | null;
+  readonly retriedAs: string | null;
   /** Runs that share the key take turns. */
   readonly slotKey: string | null; readonly slotMax: number | null; readonly slotHeld: boolean;
   readonly createdAt: number; readonly startedAt: number | null; readonly endedAt: number | null;

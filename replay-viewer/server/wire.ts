@@ -22,7 +22,7 @@ export const runRow = z.object({
   owner: maybeText, ownerAlive: z.boolean(), crashes: z.number(), readyAt: maybeInstant, parked: maybeText,
   mailHead: z.number(), mailRead: z.number(), pool: z.string(), priority: z.number(), tags: z.array(z.string()),
   codeVersion: z.string(), file: maybeText, idempotencyKey: maybeText, scriptKey: maybeText, parentId: maybeText,
-  rootId: maybeText, slotKey: maybeText, slotMax: z.number().nullable(), slotHeld: z.boolean(),
+  rootId: maybeText, retriedAs: maybeText, slotKey: maybeText, slotMax: z.number().nullable(), slotHeld: z.boolean(),
   createdAt: instant, startedAt: maybeInstant, endedAt: maybeInstant,
 }) satisfies z.ZodType<unknown, RunRow>;
 

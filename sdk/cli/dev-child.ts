@@ -107,7 +107,7 @@ async function tell(engine: RunEngine | undefined, run: RunInfo, events: readonl
 async function retryFailed(engine: RunEngine): Promise<void> {
   for (const runId of task.failed) {
     const row = await engine.row(runId), workflow = workflowSpec(row.workflow);
-    if (row.state !== "failed" || row.parentId !== null || workflow === undefined) continue;
+    if (row.state !== "failed" || row.retriedAs !== null || row.parentId !== null || workflow === undefined) continue;
     if (await triedAgain(engine, row)) continue;
     if (await retryRun(engine, row, workflow) !== undefined) continue;
     tellParent({ failed: runId });

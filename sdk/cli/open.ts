@@ -92,7 +92,7 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
     const rows = await engine.list({ limit: back });
     return one(rows.slice(back - 1), `-${back}`);
   }
-  if (wanted === "@failed") return one((await engine.list({ states: ["failed"], limit: 1 })), wanted);
+  if (wanted === "@failed") return one(await lastFailed(engine), wanted);
   const exact = await engine.store.run(wanted);
   if (exact !== undefined) return exact;
   const named = await engine.list({ name: wanted, limit: 2 });
@@ -100,6 +100,16 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
   const keyed = await engine.list({ idempotencyKey: wanted, limit: 2 });
   if (keyed.length > 0) return one(keyed, wanted);
   return one(await engine.list({ idPrefix: wanted.toUpperCase(), limit: 2 }), wanted);
+}
+
+/** The newest run that failed and was not tried again. */
+async function lastFailed(engine: RunEngine): Promise<readonly RunRow[]> {
+  for (let before: string | undefined, limit = 20; ; limit = 1000) {
+    const rows = await engine.list({ states: ["failed"], limit, ...(before !== undefined && { before }) });
+    const last = rows.find(({ retriedAs }) => retriedAs === null);
+    before = rows.at(-1)?.runId;
+    if (last !== undefined || before === undefined) return last === undefined ? [] : [last];
+  }
 }
 
 function one(rows: readonly RunRow[], wanted: string): RunRow {

@@ -57,8 +57,8 @@ async function bulk(verb: Verb, options: Options): Promise<void> {
     throw new RepriseError("USAGE", `runs bulk ${verb} names no runs`, "Give --state, --workflow or --tag.");
   }
   await withEngine(options.yes ? "own" : "none", async (engine) => {
-    const rows = await chosen(engine, verb, options);
-    if (!options.yes) { preview(verb, rows, options); return }
+    const { rows, triedAgain } = await chosen(engine, verb, options);
+    if (!options.yes) { preview(verb, rows, triedAgain, options); return }
     const spec = workflowSpec(NAME);
     if (spec === undefined) throw new Error("corrupt registry: no bulk workflow");
     const input: Bulk = { verb, runs: rows.map(({ runId }) => runId),
@@ -72,23 +72,32 @@ async function bulk(verb: Verb, options: Options): Promise<void> {
   });
 }
 
+/** What fits; and how many failed runs were left out because a later try of them exists. */
 async function chosen(engine: RunEngine, verb: Verb, { state, workflow: name, tag, limit }: Options):
-  Promise<readonly RunRow[]> {
+  Promise<{ readonly rows: readonly RunRow[]; readonly triedAgain: number }> {
   const rows: RunRow[] = [];
+  let triedAgain = 0;
   for (let before: string | undefined; rows.length < limit;) {
     const page =
       await engine.list({ limit: 500, ...(state === "parked" ? { parked: true } : state && { states: [state] }),
       ...(name !== undefined && { workflow: name }), ...(tag !== undefined && { tag }), ...(before && { before }) });
-    rows.push(...page.filter((row) => row.workflow !== NAME
-      && FITS[verb].includes(row.parked === null ? row.state : "parked")));
+    for (const row of page) {
+      if (row.workflow === NAME || !FITS[verb].includes(row.parked === null ? row.state : "parked")) continue;
+      if (verb === "retry" && row.retriedAs !== null) triedAgain++; else rows.push(row);
+    }
     before = page.at(-1)?.runId;
     if (before === undefined) break;
   }
-  return rows.slice(0, limit);
+  return { rows: rows.slice(0, limit), triedAgain };
 }
 
-function preview(verb: Verb, rows: readonly RunRow[], style: Style): void {
-  if (style.json) { outJson({ verb, count: rows.length, runs: rows.map(({ runId }) => runId) }); return }
+function preview(verb: Verb, rows: readonly RunRow[], triedAgain: number, style: Style): void {
+  if (style.json) {
+    const runs = rows.map(({ runId }) => runId);
+    outJson({ verb, count: runs.length, ...(verb === "retry" && { triedAgain }), runs });
+    return;
+  }
+  if (triedAgain > 0) say(`Left out: ${triedAgain} that ${triedAgain === 1 ? "has" : "have"} been tried again since.`);
   if (rows.length === 0) { say("No run fits."); return }
   const now = Math.max(...rows.map(({ createdAt }) => createdAt));
   out(table(["RUN", "NAME", "WORKFLOW", "STATE"], rows.slice(0, 10).map((row) =>

@@ -72,9 +72,9 @@ export async function permalink(wanted: string): Promise<{ readonly row: Pick<Ru
 async function askServer(served: Served, wanted: string): Promise<RunRow> {
   const back = /^@?-\d+$/.test(wanted) ? -Number(wanted.replace("@", "")) : undefined;
   const rows = await list(served, back !== undefined ? { limit: String(Math.max(1, back)) }
-    : wanted === "@failed" ? { state: "failed", limit: "1" } : { q: wanted, limit: "500" });
+    : wanted === "@failed" ? { state: "failed", limit: "500" } : { q: wanted, limit: "500" });
   if (back !== undefined) return one(rows.slice(back - 1, back), wanted);
-  if (wanted === "@failed") return one(rows, wanted);
+  if (wanted === "@failed") return one(rows.filter(({ retriedAs }) => retriedAs === null).slice(0, 1), wanted);
   const prefix = wanted.toUpperCase();
   const fits: readonly ((row: RunRow) => boolean)[] = [(row) => row.runId === prefix, (row) => row.name === wanted,
     (row) => row.idempotencyKey === wanted, (row) => row.runId.startsWith(prefix)];

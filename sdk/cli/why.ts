@@ -78,8 +78,10 @@ function ended(who: string, row: RunRow, view: RunView): Reason {
     because: `${who} goes on as run ${view.continuedAs}, the next of its chain.` };
   const how = view.error === undefined ? "" : `: ${view.error.name}: ${wholeMessage(view.error)}`;
   const next = `npx reprise runs inspect ${row.runId}`;
-  return { because: `${who} ended as ${row.state} at ${when(row.endedAt)}${how}.`, waits: [],
-    next: row.state === "failed" ? [next, `npx reprise runs retry ${row.runId}`] : [next] };
+  return { because: `${who} ended as ${row.state} at ${when(row.endedAt)}${how}${
+    row.retriedAs === null ? "" : `; it is tried again as run ${row.retriedAs}`}.`, waits: [],
+    next: row.retriedAs !== null ? [`npx reprise why ${row.retriedAs}`, next]
+      : row.state === "failed" ? [next, `npx reprise runs retry ${row.runId}`] : [next] };
 }
 
 function parked(who: string, row: RunRow, view: RunView): Reason {

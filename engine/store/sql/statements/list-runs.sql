@@ -38,7 +38,8 @@ with found as (
 select r.run_id, r.workflow, r.name, r.state, r.as_of, r.epoch, r.owner,
   exists (select 1 from workers w where w.worker_id = r.owner and w.lease_until > clock_timestamp()) as owner_alive,
   r.crashes, extract(epoch from r.ready_at) * 1000 as ready_at, r.parked, r.mail_head, r.mail_read, r.pool, r.priority,
-  r.tags, r.code_version, r.file, r.idempotency_key, r.script_key, r.parent_id, r.root_id, r.slot_key, r.slot_max,
+  r.tags, r.code_version, r.file, r.idempotency_key, r.script_key, r.parent_id, r.root_id, r.retried_as, r.slot_key,
+  r.slot_max,
   r.slot_held, extract(epoch from r.created_at) * 1000 as created_at, extract(epoch
     from r.started_at) * 1000 as started_at,
   extract(epoch from r.ended_at) * 1000 as ended_at
