@@ -12,7 +12,7 @@ const { file, workflow, runId, events, userModules } = workerData as ProofData; 
 async function verdict(): Promise<Verdict> {
   if (userModules) loadUserModules();
   defineOnly();
-  await loadDefinitions(() => import(pathToFileURL(file).href)).catch(() => undefined);
+  await loadDefinitions(() => import(pathToFileURL(file).href), file).catch(() => undefined);
   const spec = workflowSpec(workflow);
   if (spec === undefined) return { diff: undefined };
   return { diff: (await rehearse(runId, spec, events)).diff };

@@ -61,7 +61,8 @@ function load({ path, userModules }: Extract<Told, { load: unknown }>["load"]): 
   defineOnly();
   const known = loaded.get(path);
   if (known !== undefined) return known;
-  const made = loadDefinitions(() => import(pathToFileURL(path).href)).then(() => undefined, (error: unknown) => error);
+  const made = loadDefinitions(() => import(pathToFileURL(path).href), path)
+    .then(() => undefined, (error: unknown) => error);
   loaded.set(path, made);
   return made;
 }

@@ -8,7 +8,7 @@ import { childHandle, runHandle, type RunHandle } from "./handle.ts";
 import { checkName, defineWorkflow, inPlace, isLoading, workflowSpec } from "./registry.ts";
 import { checked, jsonSchemaOf, validated, type InputOf, type OutputOf, type Schema } from "./schema.ts";
 import { codeVersionOf, fileOf } from "./sources.ts";
-import { runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
+import { refuseWhileLoading, runAtTopLevel, startAtTopLevel, type StartFields } from "./start.ts";
 import { visualize, type VisualizeOptions } from "./visualize.ts";
 
 /** What a workflow takes: nothing, one input, or one optional input. */
@@ -237,6 +237,7 @@ export function definitionOf(value: object): AnyWorkflow {
 /** Input checked and options resolved: all that can be refused is refused before anything starts. */
 export async function prepared({ spec, options }: AnyWorkflow, input: unknown, start: StartOptions):
   Promise<{ readonly value: unknown; readonly fields: StartFields }> {
+  refuseWhileLoading(spec.name);
   checkStanding(spec);
   const frame = currentFrame();
   if (frame?.in === "workflow") throw new RepriseError("NOT_IN_TASK",

@@ -14,7 +14,8 @@ const environment: NodeJS.ProcessEnv = { ...process.env, VITEST: "", REPRISE_DAT
   REPRISE_LOG_LEVEL: "error" };
 
 /** A folder with a package.json and this repository's build as its node_modules/reprise. */
-function project(name: string, files: { readonly [file: string]: string }, manifest = { type: "module" }): string {
+function project(name: string, files: { readonly [file: string]: string },
+  manifest: object = { type: "module" }): string {
   const folder = join(base, name);
   mkdirSync(join(folder, "node_modules"), { recursive: true });
   symlinkSync(root, join(folder, "node_modules/reprise"));
@@ -86,6 +87,37 @@ describe("the README's sample, on the packed package in an empty folder", () => 
 });
 
 const STEP = 'import { sleep, task, workflow } from "reprise";\nconst step = task("step", async (n) => n);\n';
+
+describe.each([["none", {}], ["commonjs", { type: "commonjs" }], ["module", { type: "module" }]])(
+  "files in TypeScript that a file imports, package type %s", (type, manifest) => {
+    const files = {
+      "a.ts": `import { workflow } from "reprise";
+        import { thrower } from "./b.ts";
+        import { ready } from "./awaits.js";
+        import { sibling } from "./sibling.js";
+        import { common } from "./common.cts";
+        const w = workflow("imports", async () => { await thrower(ready + sibling + common) });
+        await w();`,
+      "b.ts": `import { task } from "reprise";
+        interface Lost { readonly when: "types are taken out" }
+
+        export const thrower = task("thrower", async (what: string) => { throw new Error(what) });\n`,
+      "awaits.ts": 'export const ready: string = await Promise.resolve("1 ");',
+      "sibling.js": 'export const sibling = "2 ";', "common.cts": 'export const common: string = "3";',
+    };
+
+    test("are modules: they may await, and errors and calls are told with their own lines", () => {
+      const folder = project(`imports-${type}`, files, manifest);
+      const { stderr, status } = reprise(folder, ["run", "a.ts"]);
+      expect(stderr).toContain("RUN_FAILED: the run failed: 1 2 3");
+      expect(stderr).toMatch(/ at Object\.fn \(\/\S+\/b\.ts:4:\d+\)/);
+      expect(stderr).not.toContain("data:");
+      expect(status).toBe(1);
+      const events = reprise(folder, ["runs", "events", "-1", "--json"]).stdout;
+      expect(events).toContain('"site": "a.ts:6:');
+      expect(events).not.toContain("data:");
+    });
+  });
 
 describe("a script", () => {
   test("that imports lodash before reprise is told on its first run that it is not deterministic", () => {
@@ -190,6 +222,36 @@ describe("a script whose main() has things to do before it calls its workflow, a
     const { status, stdout } = reprise(folder, ["check"]);
     expect(stdout).toMatch(/^2 runs replayed, 1 diverged\n\n1 run \([a-z-]+\)\na\.mjs does not load: no such setting/);
     expect(status).toBe(3);
+  });
+});
+
+describe("a script whose input comes from its command line", () => {
+  const daily = `import { sleep, workflow, z } from "reprise";
+    const day = process.argv[2] ?? "2026-11-21";
+    const daily = workflow("daily", { input: z.object({ day: z.iso.date() }), runName: "on-{day}" },
+      async ({ day }) => { await sleep("2s"); return day });
+    console.log(await daily({ day }));`;
+  test("goes on under `resume`, and can be replayed, checked and forked: loading it checks no input", async () => {
+    const folder = project("from-argv", { "a.ts": daily });
+    await killAt(folder, process.execPath, [join(root, "dist/sdk/cli/bin.js"), "run", "a.ts"], "Sleeping for",
+      { REPRISE_LOG_LEVEL: "debug" });
+    const resumed = reprise(folder, ["resume", "--json"]);
+    expect(JSON.parse(resumed.stdout), resumed.stderr).toMatchObject([{ result: "2026-11-21" }]);
+    expect(reprise(folder, ["check"])).toMatchObject({ status: 0,
+      stdout: expect.stringMatching(/^1 runs? replayed, 0 diverged\n/) });
+    expect(reprise(folder, ["replay", "-1", "--check"])).toMatchObject({ status: 0 });
+    expect(reprise(folder, ["runs", "fork", "-1", "--at", "1"]), "the code is loaded").toMatchObject({ status: 0 });
+  });
+  test("is not asked for what it cannot have while it is loaded, nor are calls of it with wrong options", async () => {
+    const folder = project("strict-argv", { "a.mjs": `import { sleep, workflow, z } from "reprise";
+      const w = workflow("strict", { input: z.object({ day: z.iso.date() }) },
+        async ({ day }) => { await sleep("2s"); return day });
+      const [, , day, at] = process.argv;
+      console.log(await (await w.with({ at }).start({ day })).result());` });
+    await killAt(folder, process.execPath, ["a.mjs", "2026-11-22", "1ms"], "Sleeping for",
+      { REPRISE_LOG_LEVEL: "debug" });
+    const resumed = reprise(folder, ["resume", "--json"]);
+    expect(JSON.parse(resumed.stdout), resumed.stderr).toMatchObject([{ result: "2026-11-22" }]);
   });
 });
 

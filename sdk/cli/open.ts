@@ -52,7 +52,7 @@ export function engineInUse(): RunEngine {
 /** Imports a user's file for its definitions; a top-level call in it is refused and what stands above is kept. */
 export async function loadFile(file: string): Promise<void> {
   const path = userFile(file);
-  await loadDefinitions(() => importUserFile(path));
+  await loadDefinitions(() => importUserFile(path), path);
 }
 
 /** Imports a user's file as the program. */

@@ -11,7 +11,7 @@ export async function loadWorkflow({ files, workflow }: Pick<ReplayedRun, "files
   Promise<WorkflowSpec> {
   defineOnly();
   for (const file of files) {
-    await loadDefinitions(() => import(pathToFileURL(file).href));
+    await loadDefinitions(() => import(pathToFileURL(file).href), file);
   }
   const spec = workflowSpec(workflow);
   if (spec !== undefined) return spec;
