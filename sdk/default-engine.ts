@@ -85,22 +85,36 @@ function closeWithProcess(engine: RunEngine): void {
     if (ending || closed.has(engine)) return; // a signal closes it, and exits when that is done; or it is closed
     void sayUnfinished(engine).then(() => closeDefault(engine)).catch(report);
   });
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0]] as const) {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     if (process.listenerCount(signal) > 0) continue;
     let asked = false;
     process.on(signal, () => {
       if (asked) process.exit(code);
       asked = true;
-      ending = true;
-      setInterval(() => undefined, 1000); // the process lives until the engine is closed
-      const { unfinished } = engine;
-      void closeDefault(engine).catch(report).then(() => {
-        if (unfinished > 0) process.stderr.write(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: ` +
-          "run the same command again, or: npx reprise resume\n");
-        process.exit(code);
-      });
+      endScript(engine, (unfinished) => signal === "SIGINT" || unfinished > 0 ? code : 0);
     });
   }
+  endedBy = (codeOf) => { if (!ending) endScript(engine, codeOf) };
+}
+
+type CodeOf = (unfinished: number) => number;
+let endedBy: ((codeOf: CodeOf) => void) | undefined;
+
+/** Ends the process of a script as a signal does: its runs are given back first. False: no engine opened itself. */
+export function endAsBySignal(codeOf: CodeOf): boolean {
+  endedBy?.(codeOf);
+  return endedBy !== undefined;
+}
+
+function endScript(engine: RunEngine, codeOf: CodeOf): void {
+  ending = true;
+  setInterval(() => undefined, 1000); // the process lives until the engine is closed
+  const { unfinished } = engine;
+  void closeDefault(engine).catch(report).then(() => {
+    if (unfinished > 0) process.stderr.write(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: ` +
+      "run the same command again, or: npx reprise resume\n");
+    process.exit(codeOf(unfinished));
+  });
 }
 
 /** The run's result stands; whoever waits for the process learns that it would not survive a crash. */

@@ -8,6 +8,7 @@ import { loadDefinitions } from "./loading.ts";
 import { defineOnly, taskFunction } from "./registry.ts";
 import type { Said, Told } from "./runner.ts";
 import { askBy, type Answer } from "./runs-of-places.ts";
+import { whenUnread } from "./unread.ts";
 import { loadUserModules } from "./user-modules.ts";
 
 type Begin = Extract<Told, { begin: unknown }>["begin"];
@@ -22,6 +23,7 @@ askBy((question) => new Promise((resolve) => {
   say({ ask: question, n: questions++ });
 }));
 let stop: AbortController | undefined;
+if (parentPort === null) whenUnread(() => undefined); // who started this process decides
 
 function say(said: Said): void {
   if (parentPort !== null) parentPort.postMessage(said);

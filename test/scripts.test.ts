@@ -268,9 +268,9 @@ test("a command that is installed elsewhere works through the project's own pack
   expect(stdout, stderr).toBe("two\n");
 });
 
-describe("Ctrl-C", () => {
-  test("gives the run back, says how to go on, and ends with 130; the next start resumes", async () => {
-    const folder = project("interrupted", { "a.mjs": `${STEP}
+describe.each([["SIGINT", 130], ["SIGTERM", 143]] as const)("%s", (signal, code) => {
+  test(`gives the run back, says how to go on, and ends with ${code}; the next start resumes`, async () => {
+    const folder = project(`interrupted-${signal}`, { "a.mjs": `${STEP}
       const w = workflow("w", async () => { await step(1); await sleep("3s"); return step(2) });
       console.log(await w());` });
     const child =
@@ -279,12 +279,48 @@ describe("Ctrl-C", () => {
     child.stderr.on("data", (chunk) => {
       const before = said.includes("Sleeping for");
       said += String(chunk);
-      if (!before && said.includes("Sleeping for")) child.kill("SIGINT");
+      if (!before && said.includes("Sleeping for")) child.kill(signal);
     });
-    expect(await new Promise((resolve) => { child.once("exit", resolve) }), said).toBe(130);
+    expect(await new Promise((resolve) => { child.once("exit", resolve) }), said).toBe(code);
     expect(said).toContain("1 unfinished run: run the same command again, or: npx reprise resume");
     expect(node(folder, ["a.mjs"])).toMatchObject({ status: 0, stdout: "2\n",
       stderr: expect.stringContaining("1 task kept") });
+  });
+});
+
+describe("output that nobody reads to its end", () => {
+  /** Reads as `| head` does: the beginning of stdout, and no more. */
+  function head(folder: string, args: readonly string[]): Promise<{ readonly said: string; readonly status: unknown }> {
+    const child = spawn(process.execPath, [join(root, "dist/sdk/cli/bin.js"), ...args],
+      { cwd: folder, env: { ...environment, REPRISE_LOG_LEVEL: "error" } });
+    let said = "";
+    child.stdout.once("data", () => { child.stdout.destroy() });
+    child.stderr.on("data", (chunk) => { said += String(chunk) });
+    return new Promise((resolve) => { child.once("close", (status, signal) => { resolve({ said,
+      status: signal ?? status }) }) });
+  }
+  test("is the quiet end of a command that lists", async () => {
+    const folder = project("head", { "a.mjs": `${STEP}
+      const w = workflow("w", async () => { for (let i = 0; i < 400; i++) await step("x".repeat(400)) });
+      await w();` });
+    expect(node(folder, ["a.mjs"]).status).toBe(0);
+    for (const listing of [["events", "-1", "--jsonl"], ["events", "-1", "--json"], ["export", "-1"],
+      ["watch", "-1", "--jsonl"]]) {
+      expect(await head(folder, ["runs", ...listing]), listing.join(" ")).toEqual({ said: "", status: 0 });
+    }
+  });
+  test("ends a script, whose run is given back, with 141; the next start resumes", async () => {
+    const folder = project("head-run", { "a.mjs": `import { task, workflow } from "reprise";
+      const say = task("say", async (n) => { console.log(n); await new Promise((go) => setTimeout(go, 20)); return n });
+      const w = workflow("w", async () => { for (let i = 0; i < 60; i++) await say(i); return "the end" });
+      console.log(await w());` });
+    expect(await head(folder, ["run", "a.mjs"])).toEqual({ status: 141,
+      said: "1 unfinished run: run the same command again, or: npx reprise resume\n" });
+    expect(await head(folder, ["resume"])).toMatchObject({ status: 141,
+      said: expect.stringMatching(/1 unfinished run: npx reprise resume\n$/) });
+    const again = reprise(folder, ["run", "a.mjs"]);
+    expect(again.stderr).toMatch(/Resuming run '[a-z]+-[a-z]+' at event \d+: \d+ tasks? kept/);
+    expect(again.stdout).toMatch(/\nthe end\n$/);
   });
 });
 

@@ -10,6 +10,7 @@ import { workflowNames, workflowSpec } from "../registry.ts";
 import { beganHere, continueRun, retryRun, sayKept } from "../resume.ts";
 import { keepingSources } from "../sources.ts";
 import { callsMade } from "../start.ts";
+import { whenUnread } from "../unread.ts";
 import { serveViewer, type ServedViewer } from "../viewer.ts";
 import { workflowByName } from "../workflow.ts";
 import type { DevNews, DevTask } from "./dev.ts";
@@ -26,6 +27,7 @@ const DRAIN_MS = 1_000;
 let ending = false;
 // The parent's own words: it wrote them a moment ago.
 const task = JSON.parse(process.argv[2] ?? "{}") as DevTask;
+whenUnread(() => undefined); // the viewer goes on
 void main().catch((error: unknown) => { sayError(error); process.exit(1) });
 
 async function main(): Promise<void> {

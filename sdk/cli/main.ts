@@ -4,6 +4,7 @@ import { addAbout, packageVersion } from "./about.ts";
 import { addCache } from "./cache.ts";
 import { addDb } from "./db.ts";
 import { addLimit } from "./limit.ts";
+import { endUnread } from "./open.ts";
 import { addDev } from "./dev.ts";
 import { exitCodeOf, sayError } from "./output.ts";
 import { addReplay } from "./replay.ts";
@@ -14,6 +15,7 @@ import { addServer } from "./server.ts";
 import { addTorture } from "./torture.ts";
 import { addView } from "./view.ts";
 import { addWhy } from "./why.ts";
+import { whenUnread } from "../unread.ts";
 
 const program = new Command("reprise")
   .description("Durable execution: ordinary TypeScript that survives kill -9 and replays exactly.")
@@ -39,4 +41,5 @@ async function main(): Promise<void> {
     process.exitCode = exitCodeOf(error);
   }
 }
+whenUnread(endUnread);
 void main();

@@ -6,13 +6,14 @@ import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunR
   type WorkflowSpec } from "../../engine/index.ts";
 import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
-import { offerDefault, withdrawDefault } from "../default-engine.ts";
+import { endAsBySignal, offerDefault, withdrawDefault } from "../default-engine.ts";
 import { loadDefinitions } from "../loading.ts";
 import { definedWorkflows, workflowNames, workflowSpec } from "../registry.ts";
 import { keepingSources } from "../sources.ts";
+import { callsMade } from "../start.ts";
 import { loadUserModules } from "../user-modules.ts";
 import { say, sayError } from "./output.ts";
-import { signalled } from "./signals.ts";
+import { CODES, endWaiting, signalled, type Ending } from "./signals.ts";
 
 /** Runs `work` with an engine on the configured database, and closes it. `serve`: other processes may use it too. One
  *  that works gives its runs back at Ctrl-C, and the process ends with 130. */
@@ -34,14 +35,23 @@ export async function withEngine<T>(claims: "all" | "own" | "none",
     await engine.close(30_000);
   }
 }
-async function giveBack(engine: RunEngine, signal: "SIGINT" | "SIGTERM"): Promise<void> {
+async function giveBack(engine: RunEngine, ending: Ending): Promise<void> {
   setInterval(() => undefined, 1000); // the process lives until the engine is closed
   const { unfinished } = engine;
   try { await engine.close(30_000) } catch (error) { sayError(error) }
   if (unfinished > 0) say(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: npx reprise resume`);
-  process.exit(signal === "SIGINT" ? 130 : 0);
+  process.exit(ending === "SIGINT" || unfinished > 0 ? CODES[ending] : 0);
 }
 let inUse: RunEngine | undefined;
+
+/** Nobody reads what the command prints, as behind `| head -1`: it ends, and gives back the runs that it has. Where the
+ *  user's program opened an engine itself, that program goes on. */
+export function endUnread(): void {
+  const codeOf = (unfinished: number): number => unfinished > 0 ? CODES.EPIPE : Number(process.exitCode ?? 0);
+  if (endAsBySignal(codeOf) || endWaiting()) return;
+  if (inUse !== undefined) void inUse.close(0).catch(() => undefined).then(() => process.exit());
+  else if (callsMade() === 0) process.exit();
+}
 
 /** The engine of the command that runs: for work of ours that is itself a run. */
 export function engineInUse(): RunEngine {
