@@ -17,6 +17,7 @@ export { exponential, RetryAfter, type Backoff, type RetryDelay } from "./core/r
 export { formatMs, toMs, type Duration } from "./core/duration.ts";
 export { isDecision, isDelivery, isTerminal, type ClosePolicy, type ErrorRecord, type Event, type Payload, type Shown }
   from "./core/events.ts";
+export { asError, isA, saidBy } from "./core/thrown.ts";
 export { openFold, type RunView } from "./core/fold.ts";
 export type { WaitView } from "./core/view.ts";
 export { renderTemplate, taskRunName } from "./core/names.ts";

@@ -1,5 +1,5 @@
 /** How a run came out, so that it can be compared with another: for `reprise torture` and `explore()`. */
-import { encodeRecorded, inputHash, RepriseError, RunError } from "../engine/index.ts";
+import { asError, encodeRecorded, inputHash, isA, RepriseError, RunError } from "../engine/index.ts";
 import { readableJson } from "./readable-json.ts";
 
 /** How a run came out. Runs came out alike if `kind` and `hash` are equal. */
@@ -20,11 +20,11 @@ export function completed(value: unknown): Outcome {
 }
 /** The outcome of a run whose `result()` threw `error`. */
 export function otherwise(error: unknown): Outcome {
-  const cause = error instanceof RunError ? error.cause : error;
-  const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const { name, message } = root instanceof Error ? root : { name: "Error", message: String(root) };
-  const kind = error instanceof RunError ? error.state : "parked";
-  const what = root instanceof RepriseError ? root.code : name;
+  const cause = isA(error, RunError) ? error.cause : error;
+  const root = isA(cause, Error) && isA(cause.cause, Error) ? cause.cause : cause;
+  const { name, message } = asError(root);
+  const kind = isA(error, RunError) ? error.state : "parked";
+  const what = isA(root, RepriseError) ? root.code : name;
   return { kind: `${kind} ${what}`, hash: message, said: `${kind} with ${what}: ${short(message)}` };
 }
 function short(text: string): string { return text.length > 200 ? `${text.slice(0, 200)}...` : text }

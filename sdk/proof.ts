@@ -46,8 +46,8 @@ async function prove(run: RunInfo, engine: () => Promise<RunEngine>,
     `run '${run.name}' of '${run.workflow}' ended, but its code decided otherwise when it was replayed; after a ` +
     `crash it would park\n${diff}`,
     "What differs comes from outside the run: move it into a task() or record(); if a library keeps Math.random or " +
-    "Date " +
-    "for itself, load reprise before it: node --import reprise/register <file>."));
+    "Date for itself, load reprise before it: node --import reprise/register <file>. Local time and Intl follow the " +
+    "time zone and locale of the process (TZ, LANG): use the UTC methods, or format in a task."));
 }
 
 function inThread(data: ProofData): Promise<Verdict> {

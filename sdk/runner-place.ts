@@ -1,9 +1,8 @@
 /** A thread or process in which attempts of tasks are made, one at a time; see runner.ts. */
 import { pathToFileURL } from "node:url";
 import { parentPort, Worker as Thread } from "node:worker_threads";
-import { decodeValue, encodeRecorded, fromErrorRecord, inFrame, realClock, RepriseError, toErrorRecord, type Payload,
-  type TaskFrame }
-  from "../engine/index.ts";
+import { decodeValue, encodeRecorded, fromErrorRecord, inFrame, isA, saidBy, realClock, RepriseError,
+  toErrorRecord, type Payload, type TaskFrame } from "../engine/index.ts";
 import { loadDefinitions } from "./loading.ts";
 import { defineOnly, taskFunction } from "./registry.ts";
 import type { Said, Told } from "./runner.ts";
@@ -54,7 +53,7 @@ async function attempt(job: Begin): Promise<Said> {
     } catch (error) { return { error: toErrorRecord(error), final: true } }
   } catch (error) { failure = error }
   return { error: toErrorRecord(failure),
-    final: failure instanceof RepriseError && failure.code === "RUNNER_TASK_MISSING" };
+    final: isA(failure, RepriseError) && failure.code === "RUNNER_TASK_MISSING" };
 }
 
 /** Imports a task's file, once. A top-level call in it is refused, and what stands above it is kept. */
@@ -85,7 +84,7 @@ function plain(data: object): object {
   try {
     return JSON.parse(JSON.stringify(data, (_key, value: unknown) =>
       typeof value === "bigint" ? value.toString() : value)) as object; // of an object
-  } catch (error) { return { unprintable: String(error) } }
+  } catch (error) { return { unprintable: saidBy(error) } }
 }
 
 if (parentPort !== null) parentPort.on("message", hear);

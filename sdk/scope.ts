@@ -1,5 +1,5 @@
 /** Structured concurrency: `scope`, `shield`, `saga`. */
-import { Cancelled, inFrame, RepriseError, Scope, type TaskSpec, type WorkflowFrame } from "../engine/index.ts";
+import { Cancelled, inFrame, RepriseError, saidBy, Scope, type TaskSpec, type WorkflowFrame } from "../engine/index.ts";
 import { workflowFrame } from "./frame.ts";
 
 /** Runs `fn`; when it has returned or thrown, the durable calls that are still open inside are cancelled: the losers of
@@ -72,7 +72,7 @@ async function undoAll(execution: WorkflowFrame["execution"], done: Done[]): Pro
 function undoFailed(name: string, left: readonly string[], error: unknown): RepriseError {
   const rest = left.length === 0 ? "" : `; still to be undone: ${left.toReversed().join(", ")}`;
   return new RepriseError("UNDO_FAILED",
-    `the undo of task '${name}' failed: ${error instanceof Error ? error.message : String(error)}${rest}`,
+    `the undo of task '${name}' failed: ${saidBy(error)}${rest}`,
     "Correct the cause, then let the undo be tried again: reprise runs retry <run>");
 }
 

@@ -19,6 +19,11 @@ export interface TransactionOptions<A extends readonly unknown[], R> extends Tas
   /** Default "read committed". */
   isolation?: Isolation;
 }
+// Where `sql` has no type of its own, the compiler looks at the options before it knows the function: what an `undo`
+// leaves without a type is then unchecked, as JSON.parse gives it, and what has one is compared in the end.
+type Unchecked = ReturnType<typeof JSON.parse>;
+type Known<R> = unknown extends R ? Unchecked : R;
+type KnownArgs<A extends unknown[]> = unknown[] extends A ? Unchecked : A;
 type AnyTransaction = (sql: Sql, ...args: readonly unknown[]) => Promise<unknown>;
 /** One per database: they share its connections. */
 const databases = new Map<string, OpenTransaction>();
@@ -30,7 +35,8 @@ const databases = new Map<string, OpenTransaction>();
  */
 export function transaction<A extends unknown[], R>(name: string,
   fn: (sql: Sql, ...args: A) => Promise<R>): Task<(...args: A) => Promise<R>>;
-export function transaction<A extends unknown[], R>(name: string, options: TransactionOptions<Later<A>, NoInfer<R>>,
+export function transaction<A extends unknown[], R, OptionsA extends unknown[] = KnownArgs<A>, OptionsR = Known<R>>(
+  name: string, options: TransactionOptions<Later<OptionsA>, NoInfer<OptionsR>>,
   fn: (sql: Sql, ...args: A) => Promise<R>): Task<(...args: A) => Promise<R>>;
 export function transaction(name: string, ...rest: readonly unknown[]): unknown {
   checkName("task", name);

@@ -63,6 +63,18 @@ describe("in workflow code", () => {
     expect(a).toBe(b);
   });
 
+  test("performance.now() counts from performance.timeOrigin, as anywhere", async () => {
+    const outside = performance.timeOrigin;
+    const [clock, sum] = await twice(async () => {
+      const both = [Date.now(), new Date(performance.timeOrigin + performance.now()).getTime()];
+      await echo(both);
+      return both;
+    }) as [number, number];
+    expect(sum).toBe(clock);
+    expect(performance.timeOrigin).toBe(outside);
+    expect(performance.timeOrigin + performance.now()).toBeGreaterThan(outside);
+  });
+
   test("setTimeout, and node's promised one, are durable timers", async () => {
     expect(await twice(async () => {
       const order: string[] = [];

@@ -128,11 +128,20 @@ describe("a script", () => {
         "after.mjs": `${STEP}import _ from "lodash";\n${dice}` });
     const before = node(folder, ["before.mjs"]);
     expect(before.stderr).toContain("NOT_DETERMINISTIC");
+    expect(before.stderr).toContain("time zone and locale");
     expect(before.stderr).toMatch(/- history : TaskScheduled task:step#0 {2}at before\.mjs:4:/);
     expect(before.status).toBe(3);
     const quiet = { status: 0, stderr: expect.not.stringContaining("NOT_DETERMINISTIC") };
     expect(node(folder, ["after.mjs"]), "and not otherwise").toMatchObject(quiet);
     expect(reprise(folder, ["run", "before.mjs"]), "nor when the command loads it").toMatchObject(quiet);
+  });
+
+  test("leaves runs in its embedded database that `db status` and `db size` count", () => {
+    const folder = project("counted", { "a.mjs": 'import { workflow } from "reprise";\n' +
+      'const w = workflow("w", async () => 1);\nawait w(); await w();\n' });
+    expect(node(folder, ["a.mjs"]).status).toBe(0);
+    expect(reprise(folder, ["db", "status"]).stdout).toMatch(/^pglite at .*: 2 runs$/m);
+    expect(reprise(folder, ["db", "size"]).stdout).toMatch(/^runs +2 /m);
   });
 
   test("whose one run leaves a rejection unhandled goes on, and so do its 99 other runs", () => {

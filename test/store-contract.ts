@@ -242,6 +242,15 @@ function mailing(given: () => { store: Store; worker: string; created: (run: New
 }
 
 function keeping(given: () => { store: Store; worker: string; created: (run: NewRun) => Promise<string> }): void {
+  test("says how many rows a table has, also before anything has counted them", async () => {
+    const { store, created } = given();
+    await created(newRun());
+    const { bytes, tables } = await store.size(), counted = await store.countRuns();
+    expect(bytes).toBeGreaterThan(0);
+    const rowsOf = (name: string): number => tables.find((table) => table.name === name)?.rows ?? 0;
+    for (const name of ["runs", "history"]) expect(rowsOf(name)).toBeGreaterThan(0);
+    expect(counted.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThan(0);
+  });
   test("lists runs newest first by every filter, page by page", async () => {
     const { store, created } = given();
     const workflow = randomUUID(), ids: string[] = [];

@@ -1,5 +1,6 @@
 /** Errors as plain records in history, and back as errors that `instanceof` and `catch` can tell apart. */
 import type { ErrorRecord, Payload } from "../core/events.ts";
+import { saidBy } from "../core/thrown.ts";
 import { isError } from "./kinds.ts";
 import { INLINE_LIMIT } from "./limits.ts";
 import { propNames, readError, rebuildError, textOf } from "./rebuild.ts";
@@ -59,14 +60,7 @@ function ofError(error: Error, above: readonly unknown[], budget: Budget): Error
 
 function ofOther(value: unknown, budget: Budget): ErrorRecord {
   const data = keep(value, budget);
-  return { name: "NonError", message: cut(messageOf(value)), ...(data === undefined ? {} : { data }) };
-}
-
-function messageOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (typeof value === "function") return "a function was thrown";
-  if (typeof value !== "object" || value === null) return String(value);
-  return textOf(value, "message", "an object was thrown that is no Error");
+  return { name: "NonError", message: cut(saidBy(value)), ...(data === undefined ? {} : { data }) };
 }
 
 function dataOf(error: Error, budget: Budget): Payload | undefined {

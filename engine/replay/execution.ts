@@ -7,14 +7,14 @@ import { Cancelled, RepriseError } from "../core/errors.ts";
 import type { Delivery, Payload, Shown } from "../core/events.ts";
 import { Keys } from "../core/keys.ts";
 import type { RunInfo, TaskSpec, WorkflowSpec } from "../core/policy.ts";
-import type { LogLevel } from "./identity.ts";
+import { isA } from "../core/thrown.ts";
 import { Abort } from "./abort.ts";
 import type {
   Caller, ChildRequest, DecisionDraft, ExecutionHost, ExecutionOptions, Open, Skip, TurnResult, Undecided, Unopened,
     Values,
 } from "./calls.ts";
 import { dangling, foreignAwait, notReadOnly, tooLate } from "./faults.ts";
-import { inFrame, outsideFrames } from "./identity.ts";
+import { inFrame, outsideFrames, type LogLevel } from "./identity.ts";
 import { kernel, type OpenTurn } from "./kernel.ts";
 import { Messages } from "./messages.ts";
 import { moment } from "./moment.ts";
@@ -367,7 +367,7 @@ export class Execution implements Caller {
     }
     if ("error" in outcome) {
       const { error } = outcome;
-      if (error instanceof Cancelled && this.#root.cause !== undefined) {
+      if (isA(error, Cancelled) && this.#root.cause !== undefined) {
         return { type: "RunCancelled", key: "run:end", ...(error.reason !== undefined && { reason: error.reason }) };
       }
       return this.#failed(error);

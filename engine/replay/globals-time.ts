@@ -6,7 +6,7 @@ import { kernel } from "./kernel.ts";
 const require = createRequire(import.meta.url);
 const NO_INTERVAL = "Use a loop with sleep(); each round is then recorded.";
 
-/** Date, performance.now, hrtime, Intl's default date, setTimeout and its kin. */
+/** Date, performance.now and its origin, hrtime, Intl's default date, setTimeout and its kin. */
 export function patchTime(): void {
   patchDate();
   patchMonotonic();
@@ -43,6 +43,9 @@ function patchMonotonic(): void {
   const { performance } = perfHooks;
   const realNow = performance.now.bind(performance);
   performance.now = () => kernel.turn === undefined ? realNow() : kernel.turn.now;
+  const realOrigin = performance.timeOrigin; // now() says the instant itself in a turn, so it counts from 1970 there
+  Object.defineProperty(performance, "timeOrigin", { configurable: true, enumerable: true,
+    get: () => kernel.turn === undefined ? realOrigin : 0 });
   const realHrtime = process.hrtime, realBigint = process.hrtime.bigint;
   const hrtime = (before?: [number, number]): [number, number] => {
     if (kernel.turn === undefined) return realHrtime(before);

@@ -3,6 +3,7 @@ import { Cancelled, NonRetryable, TimedOut } from "../core/errors.ts";
 import type { Payload, Shown } from "../core/events.ts";
 import type { RunInfo, TaskPolicy, TaskSpec } from "../core/policy.ts";
 import { delayBefore, RetryAfter } from "../core/retry.ts";
+import { asError, isA } from "../core/thrown.ts";
 import type { Abort } from "../replay/abort.ts";
 import { inFrame, type LogLevel, type TaskFrame } from "../replay/identity.ts";
 import type { Clock } from "./clock.ts";
@@ -68,13 +69,13 @@ export function runAttempt(spec: TaskSpec, frame: TaskFrame, args: readonly unkn
 /** What follows a failed attempt: the delay before the next in milliseconds, or why there is none. */
 export async function nextAttempt(policy: TaskPolicy, failures: number, error: unknown, random: () => number):
   Promise<{ readonly delayMs: number } | { readonly final: unknown }> {
-  if (error instanceof NonRetryable || error instanceof Cancelled) return { final: error };
+  if (isA(error, NonRetryable) || isA(error, Cancelled)) return { final: error };
   if (failures > policy.retries) return { final: error };
-  const asError = error instanceof Error ? error : new Error(String(error));
+  const given = asError(error);
   try {
-    if (policy.retryIf !== undefined && !(await policy.retryIf(asError, failures))) return { final: error };
-    if (asError instanceof RetryAfter) return { delayMs: asError.delayMs };
-    return { delayMs: delayBefore(policy.retryDelay, failures, asError, random) };
+    if (policy.retryIf !== undefined && !(await policy.retryIf(given, failures))) return { final: error };
+    if (given instanceof RetryAfter) return { delayMs: given.delayMs };
+    return { delayMs: delayBefore(policy.retryDelay, failures, given, random) };
   } catch (inner) {
     return { final: new AggregateError([error, inner], `the retry policy threw after attempt ${failures} failed`) };
   }

@@ -4,6 +4,7 @@
  */
 import type { Payload, TaskCompleted } from "../core/events.ts";
 import { Identity, type CachePolicy, type RunInfo } from "../core/policy.ts";
+import { saidBy } from "../core/thrown.ts";
 import { contentHash, inputHash } from "../codec/hash.ts";
 import { decodeValue } from "../codec/value.ts";
 import type { OpenTask } from "../replay/calls.ts";
@@ -56,7 +57,7 @@ export async function askCache(store: Store, patience: Patience, ask: CacheAsk):
       if (!await ask.pause(waitMs)) return { how: "dropped" };
     }
   } catch (error) {
-    ask.warn(`the cache of task '${ask.call.spec.name}' was not asked, so the task is executed: ${messageOf(error)}`);
+    ask.warn(`the cache of task '${ask.call.spec.name}' was not asked, so the task is executed: ${saidBy(error)}`);
     return { how: "execute", flight }; // the answer alone may be lost: then the flight is ours
   }
 }
@@ -82,7 +83,7 @@ export class Flight {
     try {
       await this.#patience.insist(() => this.#store.cachePut(entry), PATIENCE_MS);
     } catch (error) {
-      this.#ask.warn(`the result of task '${this.#ask.call.spec.name}' was not cached: ${messageOf(error)}`);
+      this.#ask.warn(`the result of task '${this.#ask.call.spec.name}' was not cached: ${saidBy(error)}`);
       await this.free();
     }
   }
@@ -94,7 +95,7 @@ export class Flight {
       await this.#patience.insist(() => this.#store.cacheFree({ ...this.#place, epoch: this.#ask.epoch }), PATIENCE_MS);
     } catch (error) {
       const { name } = this.#ask.call.spec;
-      this.#ask.warn(`others that need task '${name}' wait until this run is given up: ${messageOf(error)}`);
+      this.#ask.warn(`others that need task '${name}' wait until this run is given up: ${saidBy(error)}`);
     }
   }
 }
@@ -127,9 +128,7 @@ function payloadOf(text: string | null, { warn, call }: CacheAsk): Payload | und
     decodeValue(payload);
     return payload;
   } catch (error) {
-    warn(`a cached result of task '${call.spec.name}' cannot be read, so the task is executed: ${messageOf(error)}`);
+    warn(`a cached result of task '${call.spec.name}' cannot be read, so the task is executed: ${saidBy(error)}`);
     return "corrupt";
   }
 }
-
-function messageOf(error: unknown): string { return error instanceof Error ? error.message : String(error) }

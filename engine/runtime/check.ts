@@ -2,6 +2,7 @@
 import { RepriseError } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
 import type { WorkflowSpec } from "../core/policy.ts";
+import { isA, saidBy } from "../core/thrown.ts";
 import { causeOf, describeDivergence, type Divergence, type Side } from "../replay/divergence.ts";
 import { siteParts, textOnDisk } from "../replay/site.ts";
 import { TERMINAL_STATES, type RunRow, type RunState, type Store } from "../store/port.ts";
@@ -75,9 +76,9 @@ export class CodeCheck {
     const unread = { ...known, began: codeVersion, last: codeVersion };
     let code: WorkflowSpec | undefined, failed: unknown;
     try { code = await this.#place.codeOf(row) } catch (error) {
-      if (!(error instanceof RepriseError && error.code === "WORKFLOW_NOT_LOADED")) failed = error ?? "nothing";
+      if (!(isA(error, RepriseError) && error.code === "WORKFLOW_NOT_LOADED")) failed = error ?? "nothing";
     }
-    const told = failed === undefined ? undefined : `${row.file ?? "its file"} does not load: ${messageOf(failed)}`;
+    const told = failed === undefined ? undefined : `${row.file ?? "its file"} does not load: ${saidBy(failed)}`;
     try {
       const { events, partial } = await loadHistory(this.#store, run);
       const began = startOf(events).codeVersion ?? "";
@@ -160,4 +161,3 @@ function withCode(side: Side, textOf: (file: string) => string | undefined): Dif
 function lineIn(code: CodeLines | undefined): string | undefined {
   return code?.lines[code.line - code.from];
 }
-function messageOf(error: unknown): string { return error instanceof Error ? error.message : String(error) }

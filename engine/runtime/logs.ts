@@ -1,4 +1,5 @@
 /** Log lines of runs on their way to the store: in batches, and never in the way of the run. */
+import { saidBy } from "../core/thrown.ts";
 import type { LogLine, Store } from "../store/port.ts";
 import type { LogLevel } from "../replay/identity.ts";
 import { soon, type Clock } from "./clock.ts";
@@ -42,5 +43,5 @@ export class Logs {
 function safeJson(data: object): string {
   try {
     return JSON.stringify(data, (_key, value: unknown) => typeof value === "bigint" ? value.toString() : value);
-  } catch (error) { return JSON.stringify({ unprintable: String(error) }) }
+  } catch (error) { return JSON.stringify({ unprintable: saidBy(error) }) }
 }

@@ -1,5 +1,6 @@
 /** A run's letters, in the order of their numbers, turned into events. */
 import type { Draft, Delivery, ErrorRecord, Payload } from "../core/events.ts";
+import { saidBy } from "../core/thrown.ts";
 import { decodeValue } from "../codec/value.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import type { Execution } from "../replay/execution.ts";
@@ -117,7 +118,7 @@ export class Mailroom {
     if (wait?.check === undefined) return `no form '${name}' is open`;
     let checked: Payload | undefined;
     try { checked = encodeRecorded(await wait.check(decodeValue(value)), `answer to '${name}'`) }
-    catch (error) { return error instanceof Error ? error.message : String(error) }
+    catch (error) { return saidBy(error) }
     if (this.#form(name) !== wait) return `no form '${name}' is open any more`;
     this.#answered.add(wait.key);
     this.#run.deliver({ type: "WaitAnswered", at: this.#run.now(), n, key: wait.key, ...(checked && { value: checked }),
@@ -134,7 +135,7 @@ export class Mailroom {
 
   #update(n: number, at: number, { id = "", name = "", value }: Letter): string | undefined {
     try { this.#execution.messages.checkUpdate(name, decodeValue(value)) }
-    catch (error) { return error instanceof Error ? error.message : String(error) }
+    catch (error) { return saidBy(error) }
     this.#run.deliver({ type: "UpdateReceived", at, n, id, name, ...(value && { value }) }, undefined, { mailRead: n });
     return undefined;
   }

@@ -4,6 +4,7 @@
  * rejected promise, so the frame is that of the code which left it unhandled.
  */
 import { RepriseError } from "../core/errors.ts";
+import { asError, isA } from "../core/thrown.ts";
 import { currentFrame } from "../replay/identity.ts";
 
 /** Who is told of a rejection that nobody handled. */
@@ -32,7 +33,7 @@ export function disownRejections(runId: string): void {
   for (const [promise, entry] of floating) {
     if (entry.run !== runId) continue;
     floating.delete(promise);
-    owners.get(runId)?.floating(entry.error);
+    owners.get(runId)?.floating(asError(entry.error));
   }
   owners.delete(runId);
 }
@@ -41,7 +42,7 @@ function onUnhandled(error: unknown, promise: Promise<unknown>): void {
   const frame = currentFrame();
   const run = frame === undefined ? undefined : frame.in === "task" ? frame.run.id : frame.execution.run.id;
   if (run !== undefined) { if (owners.has(run)) floating.set(promise, { run, error }); return }
-  if (error instanceof RepriseError && error.code === "RUN_WHILE_LOADING") return; // refused: nothing is missed
+  if (isA(error, RepriseError) && error.code === "RUN_WHILE_LOADING") return; // refused: nothing is missed
   if (process.listenerCount("unhandledRejection") > 1) return; // the program has a listener of its own: it decides
   throw error; // node's default, which our listener would otherwise have switched off
 }

@@ -3,6 +3,7 @@ import { RepriseError, TimedOut } from "../core/errors.ts";
 import type { Event, Payload, TaskCompleted } from "../core/events.ts";
 import { Identity, waitLimit, type LimitSpec } from "../core/policy.ts";
 import type { Job } from "../core/runner.ts";
+import { asError, saidBy } from "../core/thrown.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import { decodeValue } from "../codec/value.ts";
@@ -337,14 +338,13 @@ export class Tasks {
     this.#tasks?.delete(key);
     this.#driver.deliver({ type: "TaskFailed", at: this.#host.now(), key, attempts, error: toErrorRecord(error) });
     const { onFailed } = task.call.spec.policy;
-    if (onFailed !== undefined) this.#hook(task, attempts, () =>
-      onFailed(error instanceof Error ? error : new Error(String(error))));
+    if (onFailed !== undefined) this.#hook(task, attempts, () => onFailed(asError(error)));
   }
 
   /** A hook is a courtesy: what it throws is a warning, never the task's failure. */
   #hook(task: Task, attempt: number, run: () => unknown): void {
     Promise.resolve().then(run).catch((error: unknown) =>
-      this.#warn(task, attempt, `a hook of task '${task.call.spec.name}' threw: ${String(error)}`));
+      this.#warn(task, attempt, `a hook of task '${task.call.spec.name}' threw: ${saidBy(error)}`));
   }
   #warn({ call }: Task, attempt: number, text: string): void {
     const { run, key } = homeOf({ call }, this.#driver.run);

@@ -252,6 +252,7 @@ export interface CacheEntry {
 export interface LeaseGuard { beat(): void; stop(): Promise<void> }
 export interface StoreSize {
   readonly bytes: number;
+  /** Rows are the database's estimate where it has one, and counted where not. */
   readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[];
 }
 

@@ -266,9 +266,16 @@ export class SqlStore implements Store {
   listen(wake: (runId: string | undefined) => void): Promise<() => Promise<void>> { return this.#driver.listen(wake) }
   async now(): Promise<number> { return number((await this.#ask(statement("now"), []))[0]?.["now"]) }
   async size(): Promise<StoreSize> {
-    const tables = (await this.#ask(statement("size"), [])).map((row) =>
-      ({ name: text(row["name"]), rows: number(row["rows"]), bytes: number(row["bytes"]) }));
+    const tables: StoreSize["tables"][number][] = [];
+    for (const row of await this.#ask(statement("size"), [])) {
+      const name = text(row["name"]), rows = number(row["rows"] ?? await this.#count(name));
+      tables.push({ name, rows, bytes: number(row["bytes"]) });
+    }
     return { bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0), tables };
+  }
+  async #count(table: string): Promise<unknown> {
+    const quoted = `"${table.replaceAll('"', '""')}"`;
+    return (await this.#ask(statement("count-rows").replace(/"table"$/m, () => quoted), []))[0]?.["rows"];
   }
   async reset(): Promise<void> {
     for (const name of ["reset", "reset-completions"]) await this.#ask(statement(name), []);

@@ -1,5 +1,5 @@
 /** The process in which a server compares runs with the user's files: it loads them, and replays what it is told. */
-import { CodeCheck, type RunEngine } from "../../engine/index.ts";
+import { CodeCheck, saidBy, type RunEngine } from "../../engine/index.ts";
 import { workflowNames, workflowSpec } from "../registry.ts";
 import type { CodeAsked, CodeTold } from "./code-watch.ts";
 import { loadFile, withEngine } from "./open.ts";
@@ -14,7 +14,7 @@ async function serve(engine: RunEngine): Promise<void> {
   const check = new CodeCheck(engine.store, { codeOf: ({ workflow }) => workflowSpec(workflow) });
   process.on("message", ({ n, row }: CodeAsked) => { // the parent says nothing else
     check.verdict(row).then((verdict) => { tell({ n, verdict }) },
-      (error: unknown) => { tell({ n, failed: error instanceof Error ? error.message : String(error) }) });
+      (error: unknown) => { tell({ n, failed: saidBy(error) }) });
   });
   tell({ workflows: workflowNames().flatMap((name) => {
     const { file, codeVersion = "" } = workflowSpec(name) ?? {};

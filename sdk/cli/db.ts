@@ -17,8 +17,8 @@ export function addDb(program: Command): void {
     async (style: Style) => {
     const { value, from } = databaseSetting();
     const status = await withEngine("none", async (engine) => ({
-      kind: engine.store.kind, location: engine.store.location, from, runs: (await engine.store.size()).tables
-        .find(({ name }) => name === "runs")?.rows ?? 0,
+      kind: engine.store.kind, location: engine.store.location, from, runs: (await engine.store.countRuns())
+        .reduce((sum, { count }) => sum + count, 0),
     }));
     if (style.json) outJson(status);
     else out(`${status.kind} at ${withoutPassword(value)} (${from}): ${status.runs} runs`);

@@ -1,5 +1,5 @@
 /** The process that `reprise dev` starts for the user's code: an engine that works, the viewer over it, the files. */
-import { openRunEngine, rehearse, RepriseError, type Event, type Observer, type RunEngine, type RunInfo,
+import { isA, openRunEngine, rehearse, RepriseError, type Event, type Observer, type RunEngine, type RunInfo,
   type RunRow } from "../../engine/index.ts";
 import { databaseSetting } from "../config.ts";
 import { consoleObserver } from "../console.ts";
@@ -78,9 +78,9 @@ async function begin(): Promise<void> {
 
 /** What a failed run has to say its observer said, with the lines of code; all else is told here. */
 function told(error: unknown): void {
-  if (ending || (error instanceof RepriseError && error.code === "RUN_FAILED")) return;
+  if (ending || (isA(error, RepriseError) && error.code === "RUN_FAILED")) return;
   // A file that does not compile: the stack is the compiler's own.
-  if (error instanceof Error && !(error instanceof RepriseError) && placeOf(error.stack) === undefined) {
+  if (isA(error, Error) && !isA(error, RepriseError) && placeOf(error.stack) === undefined) {
     say(`error ${error.name}: ${error.message}`);
   } else sayError(error);
 }

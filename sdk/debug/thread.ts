@@ -6,7 +6,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import type { Debugger } from "node:inspector";
 import { fileURLToPath } from "node:url";
 import { parentPort } from "node:worker_threads";
-import { currentFrame, isDelivery, rehearse, RepriseError, siteAt, stopAtMoments, type Event, type Moment }
+import { currentFrame, isA, isDelivery, saidBy, rehearse, RepriseError, siteAt, stopAtMoments, type Event,
+  type Moment }
   from "../../engine/index.ts";
 import "../index.ts";
 import { codeVersionOf } from "../sources.ts";
@@ -198,10 +199,10 @@ loadUserModules();
 const pauses = new Pauses(new URL("../../", import.meta.url).href);
 parentPort?.once("message", (job: Job) => {
   replayed(pauses, job).then((value) => { parentPort?.postMessage({ value }) }, (error: unknown) => {
-    const known = error instanceof RepriseError;
+    const known = isA(error, RepriseError);
     parentPort?.postMessage({ error: { code: known ? error.code : "DEBUG_FAILED", hint: known ? error.hint
       : "Does the workflow's file load by itself? Try: reprise check <file>",
-      message: error instanceof Error ? error.message : String(error) } });
+      message: saidBy(error) } });
   });
 });
 parentPort?.postMessage("ready");

@@ -103,6 +103,19 @@ async (sql: Sql, sku: string, n: number) => {
 is<Parameters<typeof book>, [sku: string, n: number]>(true);
 is<ReturnType<typeof plain>, Promise<string>>(true);
 const plain = transaction("plain", async (sql, name: string) => { await sql`select ${name}`; return name });
+const undone = transaction("undone", { undo: async (left) => { left.n.toFixed() } }, async (sql, sku: string) => {
+  await sql`delete from stock where sku = ${sku}`;
+  return { n: 1 };
+});
+is<typeof undone, Task<(sku: string) => Promise<{ n: number }>>>(true);
+const typed = transaction("typed", { undo: async (left: { n: number }, sku: string) => { void [left, sku] } },
+  async (sql, sku: string, _many?: number) => ({ n: (await sql`select ${sku}`).length }));
+is<typeof typed, Task<(sku: string, _many?: number) => Promise<{ n: number }>>>(true);
+// @ts-expect-error: its result is another
+transaction("mistaken", { undo: async (left: { n: string }) => { void left } }, async (sql, sku: string) =>
+  ({ n: (await sql`select ${sku}`).length }));
+transaction("known", { undo: async (left, sku) => { is<[{ n: number }, string], [typeof left, typeof sku]>(true) } },
+  async (sql: Sql, sku: string) => ({ n: (await sql`select ${sku}`).length }));
 export const bookOptions: TransactionOptions<[], void> = { database: "postgres://db/shop", timeout: "5s" };
 
 // ---- workflows -----------------------------------------------------------------------------------------------------
