@@ -153,8 +153,9 @@ function policyOf(name: string, options: AnyOptions, file: string | undefined): 
 }
 
 /** A template is filled from the first argument. */
-function labelOf(runName: NonNullable<AnyOptions["runName"]>): NonNullable<TaskSpec["label"]> {
-  return typeof runName === "string" ? ([first], now) => renderTemplate(runName, first, new Date(now))
+function labelOf(name: string, runName: NonNullable<AnyOptions["runName"]>): NonNullable<TaskSpec["label"]> {
+  const named = { of: `task '${name}'`, given: "first argument" } as const;
+  return typeof runName === "string" ? ([first], now) => renderTemplate(runName, first, new Date(now), named)
     : (args) => runName(...args);
 }
 
@@ -163,7 +164,7 @@ function specOf(name: string, options: AnyOptions, fn: AnyFn, file: string | und
   return { name, fn, policy: policyOf(name, options, file),
     ...(options.tags?.length && { tags: options.tags }), ...(options.version && { version: options.version }),
     ...(options.description && { description: options.description }),
-    ...(options.runName && { label: labelOf(options.runName) }),
+    ...(options.runName && { label: labelOf(name, options.runName) }),
     ...(runner !== "inline" && { runner: runnerFor(runner, name, file) }) };
 }
 

@@ -202,7 +202,7 @@ function startChild(frame: WorkflowFrame, { spec, options }: AnyWorkflow, input:
     `child workflow '${spec.name}' was given an ${start.id === undefined ? "instant" : "id"} of its own`,
     "A child's id comes from its parent, and it starts at once: leave the option out, or start it from a task.");
   const begin = (value: unknown): RunHandle<unknown> => {
-    const named = start.name ?? runNameOf(options.runName, value, Date.now());
+    const named = start.name ?? runNameOf({ spec, options }, value, Date.now());
     const tags = [...new Set([...options.tags ?? [], ...start.tags ?? []])];
     const { id, key, promise } = frame.execution.startChild(frame.scope, {
       workflow: spec.name, input: value, onClose: start.detached ? "abandon" : start.onParentClose ?? "cancel",
@@ -251,7 +251,7 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
     "Use \"attach\" or \"fail\" with tx.");
   const value = options.input === undefined ? input : await validated(options.input, input, `workflow '${spec.name}'`);
   const now = originals.now();
-  const named = start.name ?? runNameOf(options.runName, value, now);
+  const named = start.name ?? runNameOf({ spec, options }, value, now);
   const id = start.id ?? (frame === undefined ? undefined : `${frame.idempotencyKey}/${frame.startedRuns++}`);
   const tags = [...new Set([...options.tags ?? [], ...start.tags ?? []])];
   return { value, fields: {
@@ -265,8 +265,9 @@ export async function prepared({ spec, options }: AnyWorkflow, input: unknown, s
   } };
 }
 
-function runNameOf(template: WorkflowOptions["runName"], input: unknown, now: number): string | undefined {
-  if (template === undefined) return undefined;
-  // The schema's output is what the function was typed with.
-  return typeof template === "string" ? renderTemplate(template, input, new Date(now)) : template(input as never);
+function runNameOf({ spec, options: { runName } }: AnyWorkflow, input: unknown, now: number): string | undefined {
+  if (typeof runName === "string") {
+    return renderTemplate(runName, input, new Date(now), { of: `workflow '${spec.name}'`, given: "input" });
+  }
+  return runName?.(input as never); // the schema's output is what the function was typed with
 }

@@ -51,6 +51,17 @@ describe("in a program", () => {
     hasPage(error);
   });
 
+  test("what is too large, or lacks a field of its run name, is told with its name and the next step", async () => {
+    const large = await errorOf(() => giver("large"));
+    expect(large.message).toMatch(/^result of give takes \d+ bytes; the limit is \d+: write it to a file, a bucket or/);
+    const greet = task("greet", { runName: "greet-{id}" }, async (name: string) => name);
+    const greeting = workflow("greeting", { runName: "greeting-{id}" }, async (_: object) => greet("ada"));
+    expect((await errorOf(() => greeting({}))).message)
+      .toContain("of workflow 'greeting' needs the field 'id', which its input lacks");
+    expect((await errorOf(() => greeting({ id: 1 }))).message)
+      .toContain("of task 'greet' needs the field 'id', which its first argument lacks");
+  });
+
   test("cyclic results, dates, maps, bigints, bytes and errors are fine", async () => {
     const cyclic: { self?: unknown; at: Date; big: bigint; bytes: Uint8Array; map: Map<string, Set<number>> } =
       { at: new Date(5), big: 5n, bytes: new Uint8Array([1, 2]), map: new Map([["a", new Set([1])]]) };
@@ -117,6 +128,13 @@ describe("on the command line", () => {
     ["a run that fails", ["run", "a.mjs:fails"], 1, "RUN_FAILED"],
     ["a run that asks for what it may not, with the page of that,", ["run", "a.mjs:fetches"], 1,
       "docs/errors/EFFECT_IN_WORKFLOW.md"],
+    ["an event beyond the run's last", ["runs", "inspect", "-1", "--at", "999"], 2, "NO_SUCH_EVENT: the run has the " +
+      "events 1 to "],
+    ["an event beyond the run's last, for a program,", ["runs", "inspect", "-1", "--at", "999", "--json"], 2,
+      "NO_SUCH_EVENT"],
+    ["a name that nothing in the run has", ["runs", "inspect", "-1", "--at", "x"], 2,
+      "nothing in the run is called 'x'"],
+    ["a recording that is not there", ["view", "nope.json"], 4, "Give the path of what `reprise runs export` wrote."],
   ])("%s gives the exit code that the docs say", (_what, args, status, text) => {
     const folder = existsSync(join(base, "cli")) ? join(base, "cli")
       : project("cli", 'workflow("w", async () => 1);\nworkflow("fails", async () => { throw new Error("no") });\n' +
@@ -124,6 +142,19 @@ describe("on the command line", () => {
     const found = reprise(folder, args);
     expect(found.stderr).toContain(text);
     expect(found.status).toBe(status);
+  });
+
+  test("a text that fits several runs is told how many, and what to do: for a name, and for part of an id", () => {
+    const folder = project("several", 'const w = workflow("w", async () => 1);\n' +
+      'for (const name of ["two", "five", "two", "five", "five", "five", "five"]) await w.run(undefined, { name });\n');
+    expect(reprise(folder, ["run", "a.mjs"]).status).toBe(0);
+    const asked = (text: string): { readonly stderr: string; readonly status: number | null } =>
+      reprise(folder, ["runs", "inspect", text]);
+    expect(asked("two").stderr).toMatch(/'two' could be \w{26} \(two\) or \w{26} \(two\)\n/);
+    expect(asked("five").stderr).toMatch(/'five' could be \w{26} \(five\), \w{26} \(five\), or 3 others\n {2}Give/);
+    const { stderr, status } = asked("01");
+    expect(stderr).toMatch(/or 5 others\n {2}Give more of the id\.\n/);
+    expect(status).toBe(7);
   });
 
   test("a workflow name that two files define is refused, naming both", () => {

@@ -159,9 +159,11 @@ describe("names and keys", () => {
   });
   test("are filled from the input and the date", () => {
     const at = new Date(Date.UTC(2026, 10, 21, 14, 5));
-    expect(renderTemplate("{user.name}-on-{date:%A}", { user: { name: "ada" } }, at)).toBe("ada-on-Saturday");
-    expect(renderTemplate("{date:%Y-%m-%d %H:%M}", {}, at)).toBe("2026-11-21 14:05");
-    expect(() => renderTemplate("{gone}", {}, at)).toThrow(expect.objectContaining({ code: "INVALID_RUN_NAME" }));
+    const named = { of: "task 'greet'", given: "first argument" } as const;
+    expect(renderTemplate("{user.name}-on-{date:%A}", { user: { name: "ada" } }, at, named)).toBe("ada-on-Saturday");
+    expect(renderTemplate("{date:%Y-%m-%d %H:%M}", {}, at, named)).toBe("2026-11-21 14:05");
+    expect(() => renderTemplate("{gone}", {}, at, named)).toThrow(expect.objectContaining({ code: "INVALID_RUN_NAME",
+      message: "the run name '{gone}' of task 'greet' needs the field 'gone', which its first argument lacks" }));
   });
 });
 

@@ -23,6 +23,7 @@ export function encodeRecorded(value: unknown, what: string): Payload | undefine
   const payload = encodeValue(value, what);
   const bytes = payloadBytes(payload);
   if (bytes <= PAYLOAD_LIMIT) return payload;
-  throw new RepriseError("PAYLOAD_TOO_LARGE", `${what} takes ${bytes} bytes; the limit is ${PAYLOAD_LIMIT}`,
-    "Store it elsewhere (a file, a bucket, a table) and pass on where it is.");
+  throw new RepriseError("PAYLOAD_TOO_LARGE", `${what} takes ${bytes} bytes; the limit is ${PAYLOAD_LIMIT}: ` +
+    "write it to a file, a bucket or a table, and pass on where it is",
+    "Pass on a path or a key instead of the value itself.");
 }

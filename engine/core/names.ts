@@ -78,8 +78,11 @@ const DATE: { readonly [directive: string]: (date: Date) => string } = {
   "%": () => "%",
 };
 
-/** Fills `{name}`, `{user.id}` from the input and `{date:%Y-%m-%d}` from `now` (UTC). @throws INVALID_RUN_NAME */
-export function renderTemplate(template: string, input: unknown, now: Date): string {
+/** What a template belongs to, and is filled from, for its error. */
+interface Named { readonly of: string; readonly given: "input" | "first argument" }
+
+/** Fills `{name}`, `{user.id}` from `input` and `{date:%Y-%m-%d}` from `now` (UTC). @throws INVALID_RUN_NAME */
+export function renderTemplate(template: string, input: unknown, now: Date, { of, given }: Named): string {
   return template.replace(/\{([^{}]+)\}/g, (_all, inside: string) => {
     if (inside.startsWith("date:")) {
       return inside.slice(5).replace(/%(.)/g, (whole, directive: string) => DATE[directive]?.(now) ?? whole);
@@ -90,7 +93,7 @@ export function renderTemplate(template: string, input: unknown, now: Date): str
         : undefined, input);
     if (value !== undefined && value !== null && typeof value !== "object") return String(value);
     throw new RepriseError("INVALID_RUN_NAME",
-      `the run name '${template}' needs the field '${inside}', which the input lacks`,
-      "Use fields of the input that are text, numbers or booleans, and {date:%Y-%m-%d}.");
+      `the run name '${template}' of ${of} needs the field '${inside}', which its ${given} lacks`,
+      `Use fields of the ${given} that are text, numbers or booleans, and {date:%Y-%m-%d}; or give a function.`);
   });
 }

@@ -3,18 +3,24 @@ import { toMs } from "../../engine/core/duration.ts";
 import { clock, elapsed } from "./format.ts";
 import type { History } from "./history.ts";
 
-/** seq of the event that a focus names, from 1. An empty one is the first failure of a failed run, else the last event;
- *  so is one that names nothing known. 1 when there is no event yet. */
+/** seq of the event that a focus names, from 1. An empty one is the first failure of a failed run, else the last event.
+ *  One that names nothing known is the last event, too, and a number beyond the events is the nearest. 1 when there is
+ *  no event yet. */
 export function resolveFocus(focus: string, history: History): number {
+  const last = Math.max(1, history.head);
+  return namedEvent(focus, history) ?? (/^\d+$/.test(focus) && Number(focus) < 1 ? 1 : last);
+}
+
+/** As `resolveFocus`; undefined where the focus names nothing known. */
+export function namedEvent(focus: string, history: History): number | undefined {
   const last = Math.max(1, history.head);
   const { end } = history;
   if (focus === "") return end?.type === "RunFailed" ? history.firstFailure() ?? last : last;
   if (focus === "last") return last;
   if (focus === "first-failure") return history.firstFailure() ?? last;
-  if (/^\d+$/.test(focus)) return Math.min(last, Math.max(1, Number(focus)));
+  if (/^\d+$/.test(focus)) return Number(focus) >= 1 && Number(focus) <= last ? Number(focus) : undefined;
   const at = instantOf(focus, history);
-  if (at !== undefined) return history.seqAt(at);
-  return resolveKey(focus, history) ?? last;
+  return at === undefined ? resolveKey(focus, history) : history.seqAt(at);
 }
 
 /** Does this focus move with a live run? */

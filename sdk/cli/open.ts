@@ -71,11 +71,14 @@ export async function importUserFile(path: string): Promise<void> {
   await import(pathToFileURL(path).href);
 }
 
-/** The real path of a file that a user named. @throws FILE_NOT_FOUND */
-export function userFile(file: string): string {
+/** The real path of a file with code that a user named. @throws FILE_NOT_FOUND */
+export function userFile(file: string): string { return namedFile(file, "a .ts, .js or .mjs file") }
+
+/** The real path of a file that a user named. `wanted`: what it is to be. @throws FILE_NOT_FOUND */
+export function namedFile(file: string, wanted: string): string {
   const path = resolve(file);
   if (existsSync(path)) return realpathSync(path);
-  throw new RepriseError("FILE_NOT_FOUND", `there is no file ${path}`, "Give the path of a .ts, .js or .mjs file.");
+  throw new RepriseError("FILE_NOT_FOUND", `there is no file ${path}`, `Give the path of ${wanted}.`);
 }
 
 /** The code of a run's workflow; its recorded file is loaded if need be. @throws WORKFLOW_NOT_LOADED */
@@ -100,16 +103,16 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
   if (/^@?-\d+$/.test(wanted)) {
     const back = -Number(wanted.replace("@", ""));
     const rows = await engine.list({ limit: back });
-    return one(rows.slice(back - 1), `-${back}`);
+    return onlyOf(rows.slice(back - 1), `-${back}`);
   }
-  if (wanted === "@failed") return one(await lastFailed(engine), wanted);
+  if (wanted === "@failed") return onlyOf(await lastFailed(engine), wanted);
   const exact = await engine.store.run(wanted);
   if (exact !== undefined) return exact;
-  const named = await engine.list({ name: wanted, limit: 2 });
-  if (named.length > 0) return one(named, wanted);
-  const keyed = await engine.list({ idempotencyKey: wanted, limit: 2 });
-  if (keyed.length > 0) return one(keyed, wanted);
-  return one(await engine.list({ idPrefix: wanted.toUpperCase(), limit: 2 }), wanted);
+  const named = await engine.list({ name: wanted, limit: COUNTED });
+  if (named.length > 0) return onlyOf(named, wanted);
+  const keyed = await engine.list({ idempotencyKey: wanted, limit: COUNTED });
+  if (keyed.length > 0) return onlyOf(keyed, wanted);
+  return onlyOf(await engine.list({ idPrefix: wanted.toUpperCase(), limit: COUNTED }), wanted);
 }
 
 /** The newest run that failed and was not tried again. */
@@ -122,13 +125,20 @@ async function lastFailed(engine: RunEngine): Promise<readonly RunRow[]> {
   }
 }
 
-function one(rows: readonly RunRow[], wanted: string): RunRow {
+/** Runs that a text fits are counted up to here. */
+const COUNTED = 100;
+
+/** The run that `wanted` fits, of those that it fits. @throws RUN_NOT_FOUND, AMBIGUOUS_RUN */
+export function onlyOf(rows: readonly RunRow[], wanted: string): RunRow {
   const [first, second] = rows;
   if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`,
     "List them, newest first: reprise runs ls");
-  if (second !== undefined) throw new RepriseError("AMBIGUOUS_RUN",
-    `'${wanted}' could be ${first.runId} (${first.name}) or ${second.runId} (${second.name})`, "Give more of the id.");
-  return first;
+  if (second === undefined) return first;
+  const more = rows.length - 2, byId = first.runId.startsWith(wanted.toUpperCase());
+  const others = more === 0 ? "" : `, or ${more}${rows.length < COUNTED ? "" : " or more"} others`;
+  throw new RepriseError("AMBIGUOUS_RUN", `'${wanted}' could be ${first.runId} (${first.name})` +
+    `${more === 0 ? " or" : ","} ${second.runId} (${second.name})${others}`,
+    byId ? "Give more of the id." : "Give an id, which `reprise runs ls` lists; or -1, the newest run of all.");
 }
 
 export function hasEnded(row: RunRow): boolean { return TERMINAL_STATES.includes(row.state) }

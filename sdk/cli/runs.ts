@@ -101,14 +101,14 @@ function addInspect(runs: Command): void {
         const events = await engine.history(row.runId);
         const fold = openFold();
         for (const event of events) fold.apply(event);
+        const { eventInWords } = await import("../../replay-viewer/server/in-words.ts");
+        const { seq, says } = eventInWords(events, style.at); // before anything is printed: it may refuse
         if (style.json) { outJson({ run: row, state: fold.view }); return }
         out(`${bold(row.name)}  ${stateOf(row)}  ${dim(row.runId)}`);
         out(`workflow ${row.workflow}${row.file === null ? "" : ` (${row.file})`}   created ${when(row.createdAt)}` +
           (row.endedAt === null ? "" : `   took ${formatMs(row.endedAt - row.createdAt)}`));
         if (row.owner !== null && !hasEnded(row)) out(`owner ${row.owner}${row.ownerAlive ? "" : " (not alive)"}`);
         out(`\n${timeline(events, row.runId)}`);
-        const { eventInWords } = await import("../../replay-viewer/server/in-words.ts");
-        const { seq, says } = eventInWords(events, style.at);
         if (says !== "") out(`\nEvent ${seq} of ${events.length}: ${says}`);
       });
     });

@@ -4,7 +4,7 @@ import { holderOf, RepriseError, type RunRow } from "../../engine/index.ts";
 import type { Served } from "../../replay-viewer/server/state-folder.ts";
 import { databaseSetting } from "../config.ts";
 import { stateFolder } from "../viewer.ts";
-import { findRun, withEngine } from "./open.ts";
+import { findRun, onlyOf, withEngine } from "./open.ts";
 import { out, outJson, say } from "./output.ts";
 
 const STOP_MS = 40_000, LOOK_MS = 50;
@@ -73,13 +73,13 @@ async function askServer(served: Served, wanted: string): Promise<RunRow> {
   const back = /^@?-\d+$/.test(wanted) ? -Number(wanted.replace("@", "")) : undefined;
   const rows = await list(served, back !== undefined ? { limit: String(Math.max(1, back)) }
     : wanted === "@failed" ? { state: "failed", limit: "500" } : { q: wanted, limit: "500" });
-  if (back !== undefined) return one(rows.slice(back - 1, back), wanted);
-  if (wanted === "@failed") return one(rows.filter(({ retriedAs }) => retriedAs === null).slice(0, 1), wanted);
+  if (back !== undefined) return onlyOf(rows.slice(back - 1, back), wanted);
+  if (wanted === "@failed") return onlyOf(rows.filter(({ retriedAs }) => retriedAs === null).slice(0, 1), wanted);
   const prefix = wanted.toUpperCase();
   const fits: readonly ((row: RunRow) => boolean)[] = [(row) => row.runId === prefix, (row) => row.name === wanted,
     (row) => row.idempotencyKey === wanted, (row) => row.runId.startsWith(prefix)];
-  for (const fit of fits) if (rows.some(fit)) return one(rows.filter(fit), wanted);
-  return one([], wanted);
+  for (const fit of fits) if (rows.some(fit)) return onlyOf(rows.filter(fit), wanted);
+  return onlyOf([], wanted);
 }
 
 /** The process that left the note may have died, and its number may be another's now. */
@@ -95,13 +95,4 @@ async function list(served: Served, query: { readonly [name: string]: string }):
     `the viewer at ${served.origin} answers ${response.status}: ${(await response.text()).slice(0, 300)}`,
     "It was started with another token: set REPRISE_TOKEN to that one.");
   return listAnswer.parse(await response.json()).runs;
-}
-
-function one(rows: readonly RunRow[], wanted: string): RunRow {
-  const [first, second] = rows;
-  if (first === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run is called '${wanted}'`,
-    "List them: reprise runs ls");
-  if (second === undefined) return first;
-  throw new RepriseError("AMBIGUOUS_RUN",
-    `'${wanted}' could be ${first.runId} (${first.name}) or ${second.runId} (${second.name})`, "Give more of the id.");
 }

@@ -6,7 +6,7 @@ import type { ViewerOptions } from "../../replay-viewer/server/viewer.ts";
 import { stateFolder } from "../viewer.ts";
 import { WatchedCode } from "./code-watch.ts";
 import { offerDebug } from "./debug-offer.ts";
-import { userFile, withEngine } from "./open.ts";
+import { namedFile, userFile, withEngine } from "./open.ts";
 import { portNumber } from "./numbers.ts";
 import { out, outJson, say } from "./output.ts";
 import { permalink, showStatus, stopServer } from "./served.ts";
@@ -67,6 +67,7 @@ async function start(files: readonly string[], options: StartOptions): Promise<v
   }, true);
 }
 
+const PEM = "a PEM file";
 function viewerOptions(options: StartOptions): Omit<ViewerOptions, "engine" | "token"> {
   const { host, port, allowHost, insecureNoTls, readOnly, redact, tlsCert, tlsKey } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new RepriseError("INVALID_OPTION",
@@ -75,7 +76,7 @@ function viewerOptions(options: StartOptions): Omit<ViewerOptions, "engine" | "t
     host, port, allowActions: readOnly !== true, ...(allowHost !== undefined && { allowHosts: allowHost }),
     ...(redact !== undefined && { redact }), ...(insecureNoTls === true && { insecureNoTls }),
     ...(tlsCert !== undefined && tlsKey !== undefined
-      && { tls: { cert: readFileSync(userFile(tlsCert)), key: readFileSync(userFile(tlsKey)) } }),
+      && { tls: { cert: readFileSync(namedFile(tlsCert, PEM)), key: readFileSync(namedFile(tlsKey, PEM)) } }),
   };
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
 import { portNumber } from "./numbers.ts";
-import { userFile } from "./open.ts";
+import { namedFile } from "./open.ts";
 import { out, outJson, say } from "./output.ts";
 import { signalled } from "./signals.ts";
 
@@ -18,7 +18,7 @@ export function addView(program: Command): void {
 
 async function view(file: string, { port, json }: { port: number; json?: boolean }): Promise<void> {
   const { showRecording, recordingOf } = await import("../../replay-viewer/server/show-file.ts");
-  const path = userFile(file), text = readFileSync(path, "utf8");
+  const path = namedFile(file, "what `reprise runs export` wrote"), text = readFileSync(path, "utf8");
   let recording: ReturnType<typeof recordingOf>;
   try { recording = recordingOf(text) } catch (error) {
     throw new RepriseError("USAGE", `${path} is no recording of a run: ${String(error)}`,
