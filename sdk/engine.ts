@@ -33,6 +33,7 @@ export interface EngineOptions {
 }
 export interface Engine extends AsyncDisposable {
   start<A extends Inputs, Out>(workflow: Workflow<A, Out>, ...rest: StartArgs<A>): Promise<RunHandle<Out>>;
+  /** A handle by a run's id, or by the `id` that its start gave. No I/O; its first call finds out. */
   get(id: string): RunHandle<unknown>;
   /** Newest first. */
   list(filter?: { state?: RunState; workflow?: string; limit?: number }): AsyncIterable<RunHandle<unknown>>;
@@ -77,7 +78,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const [input, how] = rest as [unknown, StartOptions?];
       return startOn(engine, workflow, input, how);
     },
-    get: (id) => runHandle(id, id, engine),
+    get: (id) => runHandle(id, id, engine, {}),
     list: (filter = {}) => listed(engine, filter),
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -1,4 +1,5 @@
-/** A handle of a run: by id, in any process. Making one does no I/O; its first call finds out. */
+/** A handle of a run: by its id, or by that which its start gave, in any process. Making one does no I/O; its first
+ *  call finds out. */
 import {
   decodeValue, encodeRecorded, openFold, RepriseError, toMs, type Duration, type Payload, type RunEngine,
   type RunState, type WaitView, type WorkflowFrame, type WorkflowSpec,
@@ -74,24 +75,30 @@ export interface OpenWaitInfo {
 
 type Find = () => Promise<RunEngine>;
 
-/** @param where the engine, or what gives it when it is first needed */
-export function runHandle<Out>(first: string, name: string, where: RunEngine | Find): RunHandle<Out> {
-  const find: Find = typeof where === "function" ? where : () => Promise.resolve(where);
-  let id = first; // a retry goes on as another run
+/** @param where the engine, or what gives it when it is first needed
+ *  @param own `first` may be an own id, of this workflow: looked up at the first call */
+export function runHandle<Out>(first: string, name: string, where: RunEngine | Find,
+  own?: { readonly workflow?: string }): RunHandle<Out> {
+  let id = first, open = own; // a retry goes on as another run
+  const find: Find = async () => {
+    const engine = typeof where === "function" ? await where() : where;
+    if (open !== undefined) { id = (await engine.find(id, open.workflow)).runId; open = undefined }
+    return engine;
+  };
+  const found = async () => ({ engine: await find(), id });
   return {
     id, name,
     get url() { return typeof where === "function" ? undefined : viewerOf(where)?.link(id) },
     // A run's result is what its workflow returned, as its types say.
     result: async () => (await find()).result(id) as Promise<Out>,
     state: async (options = {}) => stateOf(await find(), id, options.at),
-    history: (options = {}) => readEvents(find, id, { from: options.from ?? 1, follow: false }),
-    logs: () => readLogs(find, id),
-    stream: (of, { from = 0, follow = true } = {}) => readStream(find, id, of, { from, follow }),
+    history: (options = {}) => readEvents(found, { from: options.from ?? 1, follow: false }),
+    logs: () => readLogs(found),
+    stream: (of, { from = 0, follow = true } = {}) => readStream(found, of, { from, follow }),
     signal: (def: { readonly signalName: string }, value?: unknown, options: { key?: string } = {}) =>
-      sendSignal(def, id, value, options, find),
+      sendSignal(def, id, value, options, found),
     query: async <R>(def: QueryDef<R>, options: { at?: number } = {}) => {
-      const engine = await find();
-      // its reader's
+      const engine = await find(); // what it gives is its reader's
       return await engine.operator.query(id, await loadedWorkflow(engine, id), def.queryName, options.at) as R;
     },
     update: async <I, R>(def: UpdateDef<I, R>, value: I, options = {}) =>
@@ -127,7 +134,7 @@ export function runHandle<Out>(first: string, name: string, where: RunEngine | F
       if (!asked) throw new RepriseError("RUN_ENDED", `run ${id} has ended; it cannot be cancelled`,
         `See how: reprise runs inspect ${id}`);
     },
-    [Symbol.asyncIterator]: () => readEvents(find, id, { from: 1, follow: true }),
+    [Symbol.asyncIterator]: () => readEvents(found, { from: 1, follow: true }),
   };
 }
 

@@ -15,23 +15,24 @@ export interface StreamItem<T> {
 export interface Reading { readonly from: number; readonly follow: boolean }
 
 const POLL_MS = 100;
-type Find = () => Promise<RunEngine>;
+/** The run that is read, and where; found at the first look. */
+type Find = () => Promise<{ readonly engine: RunEngine; readonly id: string }>;
 
 /** Events from `from` on (from 1). */
-export async function* readEvents(find: Find, id: string, { from, follow }: Reading): AsyncGenerator<Event> {
-  for await (const event of recorded(await find(), id, { from, follow })) {
+export async function* readEvents(find: Find, { from, follow }: Reading): AsyncGenerator<Event> {
+  for await (const event of recorded(await find(), { from, follow })) {
     yield { ...event, at: new Date(event.at) } as Event; // the same fields, with the instant as a date
   }
 }
 
 /** Items of a stream from offset `from` on (from 0). @throws INVALID_OPTION */
-export async function* readStream<T>(find: Find, id: string, stream: Stream<T> | string, { from, follow }: Reading):
+export async function* readStream<T>(find: Find, stream: Stream<T> | string, { from, follow }: Reading):
   AsyncGenerator<StreamItem<T>> {
   const wanted = typeof stream === "string" ? stream : stream.streamName;
   if (!Number.isInteger(from) || from < 0) throw new RepriseError("INVALID_OPTION",
     `stream '${wanted}' was asked for from offset ${String(from)}`, "Give a whole number from 0.");
   let offset = 0;
-  for await (const event of recorded(await find(), id, { from: 1, follow })) {
+  for await (const event of recorded(await find(), { from: 1, follow })) {
     if (event.type !== "Published" && event.type !== "Reported") continue;
     const { kind, name, seq, at, value } = event;
     if (kind !== "stream" || name !== wanted || offset++ < from) continue;
@@ -41,13 +42,15 @@ export async function* readStream<T>(find: Find, id: string, stream: Stream<T> |
 }
 
 /** Lines that the run's code wrote, so far. */
-export async function* readLogs(find: Find, id: string):
+export async function* readLogs(find: Find):
   AsyncGenerator<{ seq: number; level: string; text: string }> {
-  for (const { seq, level, message } of await (await find()).logs(id)) yield { seq, level, text: message };
+  const { engine, id } = await find();
+  for (const { seq, level, message } of await engine.logs(id)) yield { seq, level, text: message };
 }
 
 /** What was read once is not read again: each look asks for the events from the next one on. */
-async function* recorded(engine: RunEngine, id: string, { from, follow }: Reading): AsyncGenerator<Recorded> {
+async function* recorded({ engine, id }: Awaited<ReturnType<Find>>, { from, follow }: Reading):
+  AsyncGenerator<Recorded> {
   for (let next = from; ;) {
     const { state } = await engine.row(id); // its asOf may be behind what is recorded
     for (const event of await engine.history(id, next)) {

@@ -1,6 +1,6 @@
 /** Messages to a run: signals, and questions to people. */
-import { currentFrame, encodeRecorded, undeclared, type Duration, type Payload, type WorkflowFrame }
-  from "../engine/index.ts";
+import { currentFrame, encodeRecorded, RepriseError, undeclared, type Duration, type Payload,
+  type WorkflowFrame } from "../engine/index.ts";
 import { randomBytes } from "node:crypto";
 import { defaultEngine } from "./default-engine.ts";
 import { workflowFrame } from "./frame.ts";
@@ -15,8 +15,9 @@ export interface SignalDef<T> extends AsyncIterable<T> {
    *  SIGNAL_UNDECLARED */
   wait(options?: { timeout?: Duration }): Promise<T>;
   wait<E>(options: { timeout: Duration; else: E }): Promise<T | E>;
-  /** Sends to a run; messages with the same `key` arrive once. From a workflow it leaves with the commit of its turn.
-   *  @throws INPUT_INVALID, RUN_NOT_FOUND, RUN_ENDED, SIGNAL_UNDECLARED */
+  /** Sends to a run, by its id or that which its start gave; messages with the same `key` arrive once. From a workflow
+   *  it leaves with the commit of its turn.
+   *  @throws INPUT_INVALID, RUN_NOT_FOUND, AMBIGUOUS_RUN, RUN_ENDED, SIGNAL_UNDECLARED */
   send(runId: string, ...args: [T] extends [void] ? [value?: undefined, options?: { key?: string }]
     : [value: T, options?: { key?: string }]): Promise<void>;
 }
@@ -49,13 +50,19 @@ export function signal(name: string, schema?: Schema): SignalDef<unknown> {
 
 /** Sends from anywhere: a workflow, a task, outside runs. */
 export async function sendSignal(def: { readonly signalName: string }, runId: string, value: unknown,
-  options: { key?: string } = {}, find = async () => (await defaultEngine()).engine): Promise<void> {
+  options: { key?: string } = {}, find = async () => ({
+  engine: (await defaultEngine()).engine, id: runId })): Promise<void> {
   const { name, schema } = definitions.get(def) ?? { name: def.signalName, schema: undefined };
   const message = schema === undefined ? value : await validated(schema, value, `signal '${name}'`);
   const frame = currentFrame();
   if (frame?.in === "workflow") { frame.execution.send(runId, name, message, sendSignal); return }
   const key = options.key ?? (frame && `${frame.idempotencyKey}/${name}/${frame.startedRuns++}`);
-  await (await find()).operator.signal(runId, name, encodeRecorded(message, `signal '${name}'`), key);
+  const { engine, id } = await find();
+  const payload = encodeRecorded(message, `signal '${name}'`);
+  await engine.operator.signal(id, name, payload, key).catch(async (error: unknown) => {
+    if (!(error instanceof RepriseError) || error.code !== "RUN_NOT_FOUND") throw error;
+    await engine.operator.signal((await engine.find(id)).runId, name, payload, key); // the id that its start gave
+  });
 }
 export interface WaitForOptions {
   /** What `answer` calls it; default "form". */

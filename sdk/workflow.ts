@@ -77,7 +77,7 @@ export interface Workflow<A extends Inputs, Out> {
   run(...args: StartArgs<A>): Promise<Out>;
   /** The same workflow, started with these options. */
   with(options: StartOptions): Workflow<A, Out>;
-  /** A handle by run id. No I/O; its first call finds out. */
+  /** A handle by a run's id, or by the `id` that its start gave. No I/O; its first call finds out. */
   get(id: string): RunHandle<Out>;
   /** A picture of what it calls: of its newest run, or of a dry run, in which no task runs. @throws VALUE_MISSING */
   visualize(options?: VisualizeOptions<A[0]>): Promise<string>;
@@ -183,7 +183,7 @@ function makeWorkflow(made: AnyWorkflow, preset: StartOptions): unknown {
   const handle = Object.assign(call, {
     workflowName: spec.name, fn: spec.fn, start, run,
     with: (options: StartOptions) => makeWorkflow(made, { ...preset, ...options }),
-    get: (id: string) => runHandle(id, id, async () => (await defaultEngine()).engine),
+    get: (id: string) => runHandle(id, id, async () => (await defaultEngine()).engine, { workflow: spec.name }),
     visualize: (options: VisualizeOptions<unknown> = {}) => visualize(spec, options,
       async () => (await prepared(made, options.input, preset)).value, async () => (await defaultEngine()).engine),
   });

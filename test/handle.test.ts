@@ -1,4 +1,7 @@
 /** A run by its handle: what it reads of the run, and a person's hand on it. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openRunEngine, openStore, type RunEngine, type Store } from "../engine/index.ts";
 import { runHandle } from "../sdk/handle.ts";
@@ -197,5 +200,57 @@ describe("a workflow that declares its signals", () => {
     await expect(run.signal(other)).rejects.toMatchObject(undeclared);
     await run.signal(go);
     expect(await run.result()).toBe(1);
+  });
+});
+
+describe("a handle by the id that a start gave", () => {
+  const hears = workflow("handle-hears", async () => { await go.wait(); return "heard" });
+  const others = workflow("handle-others", async () => { await go.wait(); return "heard by others" });
+  test("is looked up at its first call; a run that is not there yet is found later", async () => {
+    const early = hears.get("order-7");
+    await expect(early.state()).rejects.toMatchObject({ code: "RUN_NOT_FOUND",
+      message: expect.stringContaining("of workflow 'handle-hears'") });
+    const run = await hears.start(undefined, { id: "order-7" });
+    expect((await early.state()).state).not.toBe("failed");
+    await engine.get("order-7").signal(go);
+    expect(await early.result()).toBe("heard");
+    expect((await listed(early.history())).map(({ seq }) => seq)).toEqual((await history(run)).map(({ seq }) => seq));
+  });
+  test("is its workflow's own; where two workflows use it, only they can tell", async () => {
+    await hears.start(undefined, { id: "both" });
+    await others.start(undefined, { id: "both" });
+    await expect(engine.get("both").state()).rejects.toMatchObject({ code: "AMBIGUOUS_RUN",
+      message: expect.stringContaining("'handle-others'") });
+    await expect(go.send("both")).rejects.toMatchObject({ code: "AMBIGUOUS_RUN" });
+    await others.get("both").signal(go);
+    expect(await others.get("both").result()).toBe("heard by others");
+    await hears.get("both").cancel();
+    await expect(hears.get("both").result()).rejects.toMatchObject({ state: "cancelled" });
+  });
+  test("speaks of the newest try, and of the last link of a chain", async () => {
+    let left = 2;
+    const trying = workflow("handle-trying", { retries: 2, retryDelay: 1 }, async () => {
+      if (left-- > 0) throw new Error("not yet");
+    });
+    const linked = workflow("handle-linked", async (n: number) => n < 2 ? continueWith(n + 1) : n);
+    await (await engine.start(trying, undefined, { id: "tries" })).result();
+    expect((await trying.get("tries").state()).state).toBe("completed");
+    await (await engine.start(linked, 0, { id: "links" })).result();
+    expect((await listed(linked.get("links").history())).at(-1)?.type).toBe("RunCompleted");
+  });
+  test.for(["memory:", "directory"])("takes what is sent to it, from a workflow too: %s", async (database) => {
+    const inner = database === "memory:" ? undefined
+      : await openEngine({ database: mkdtempSync(join(tmpdir(), "reprise-own-")), default: false });
+    const on = inner ?? engine, to = workflow("handle-sends", async (id: string) => { await go.send(id) });
+    const run = await on.start(hears, undefined, { id: "order-8" });
+    await (await on.start(to, "order-8")).result();
+    expect(await run.result()).toBe("heard");
+    if (inner === undefined) {
+      await hears.start(undefined, { id: "order-9" });
+      await go.send("order-9");
+      expect(await engine.get("order-9").result()).toBe("heard");
+      await expect(go.send("nobody's")).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
+    }
+    await inner?.close({ drain: 0 });
   });
 });

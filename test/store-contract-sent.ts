@@ -61,6 +61,16 @@ export function sending(given: () => { store: Store; worker: string; hired: () =
     expect((await store.mail(next, 0)).map(({ dedupe, kind }) => [dedupe, kind])).toEqual([["stop", "cancel"]]);
   });
 
+  test("mail to an own id goes to the run that has it; where those of two workflows do, to none", async () => {
+    const { store, worker, created } = given(), [one, both] = [randomUUID(), randomUUID()];
+    const a = await created(mine(worker)), named = await created(newRun({ idempotencyKey: one }));
+    const two = [await created(newRun({ idempotencyKey: both })),
+      await created(newRun({ idempotencyKey: both, workflow: "other" }))];
+    expect(await store.append([row(a, 3, 1)], [], [letter(a, one, "x"), letter(a, both, "y")])).toEqual([a]);
+    expect((await store.mail(named, 0)).map(({ dedupe }) => dedupe)).toEqual(["x"]);
+    for (const runId of two) expect(await store.mail(runId, 0)).toEqual([]);
+  });
+
   test("a run is made with its append: free for a claim, or its worker's from its first row on", async () => {
     const { store, worker, hired, created } = given();
     const a = await created(mine(worker)), pool = randomUUID();

@@ -162,6 +162,28 @@ export class RunEngine {
     while (newest.retriedAs !== null) newest = await this.#insistRow(newest.retriedAs);
     return newest;
   }
+  /** Where a run stands now: its newest try, or the last link of its chain. */
+  async latest(row: RunRow): Promise<RunRow> {
+    for (let at = row; ;) {
+      const next = at.retriedAs ?? await this.operator.lastLink(at.runId);
+      if (next === at.runId) return at;
+      at = await this.#insistRow(next);
+    }
+  }
+  /** A run by its id; or by the id that its start gave, and then where that one stands now. `workflow`: of this one
+   *  only. @throws RUN_NOT_FOUND, AMBIGUOUS_RUN */
+  async find(id: string, workflow?: string): Promise<RunRow> {
+    const exact = await this.#worker.patience.insist(() => this.store.run(id));
+    if (exact !== undefined) return exact;
+    const [one, other] = await this.#worker.patience.insist(() => this.store.listRuns({ idempotencyKey: id, limit: 2,
+      ...(workflow !== undefined && { workflow }) }));
+    if (one === undefined) throw new RepriseError("RUN_NOT_FOUND", `no run ${workflow === undefined ? ""
+      : `of workflow '${workflow}' `}has the id ${id}`, "List them: reprise runs ls");
+    if (other !== undefined) throw new RepriseError("AMBIGUOUS_RUN", `'${id}' is the id of ${one.runId} (workflow ` +
+      `'${one.workflow}') and of ${other.runId} (workflow '${other.workflow}')`,
+      "Give the run's own id, or ask the workflow: its get(id) knows its own runs only.");
+    return this.latest(one);
+  }
   async #checkNewest(row: RunRow): Promise<void> {
     if (row.retriedAs !== null) throw triedAgain(row, await this.newestTry(row));
   }

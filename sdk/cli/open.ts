@@ -97,8 +97,8 @@ export async function codeOf(row: RunRow, files: readonly string[] = []): Promis
       "Name its file on the command line.");
 }
 
-/** A run by id, unique id prefix, run name, own id, `-1` (the last) or `@failed`. @throws RUN_NOT_FOUND,
- *  AMBIGUOUS_RUN */
+/** A run by id, unique id prefix, run name, own id (where that one stands now), `-1` (the last) or `@failed`.
+ *  @throws RUN_NOT_FOUND, AMBIGUOUS_RUN */
 export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow> {
   if (/^@?-\d+$/.test(wanted)) {
     const back = -Number(wanted.replace("@", ""));
@@ -111,7 +111,7 @@ export async function findRun(engine: RunEngine, wanted: string): Promise<RunRow
   const named = await engine.list({ name: wanted, limit: COUNTED });
   if (named.length > 0) return onlyOf(named, wanted);
   const keyed = await engine.list({ idempotencyKey: wanted, limit: COUNTED });
-  if (keyed.length > 0) return onlyOf(keyed, wanted);
+  if (keyed.length > 0) return engine.latest(onlyOf(keyed, wanted));
   return onlyOf(await engine.list({ idPrefix: wanted.toUpperCase(), limit: COUNTED }), wanted);
 }
 
