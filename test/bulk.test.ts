@@ -18,6 +18,7 @@ const call = task("call", async () => { if (process.env.DOWN) throw new Error("d
 export const flow = workflow("flow", async () => call());
 let tries = 0;
 const third = task("third", async () => { if (++tries < 3) throw new Error("not yet"); console.log("EFFECT"); });
+export const lined = workflow("lined", { concurrency: { max: 1 } }, async () => call());
 export const tried = workflow("tried", { retries: 3, retryDelay: 1 }, async () => third());
 `);
 async function reprise(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; out: string;
@@ -68,4 +69,27 @@ test("a failed run that a later try has followed is retried neither in bulk nor 
   const why = JSON.parse((await reprise(["why", first ?? "", "--json"])).out) as { commands: string[] };
   expect(why.commands.join()).not.toContain("runs retry");
   expect(await listed("tried"), "no further try").toHaveLength(3);
+});
+
+test("resume undoes every pause, that of a run in line for its turn too, and `why` tells of such a pause", async () => {
+  writeFileSync(join(folder, "start.ts"), `
+    import { openEngine } from "reprise";
+    import { lined } from "./flow.ts";
+    await using engine = await openEngine({ work: false });
+    for (const n of [1, 2, 3]) await engine.start(lined);
+  `);
+  expect((await reprise(["run", "start.ts"])).code).toBe(0);
+  const bulk = async (verb: string, ...more: readonly string[]): Promise<object> =>
+    JSON.parse((await reprise(["runs", "bulk", verb, "--workflow", "lined", "--json", ...more])).out) as object;
+  expect(await bulk("resume"), "nothing is to be resumed").toMatchObject({ count: 0 });
+  expect(await bulk("pause", "--yes", "--by", "ada")).toMatchObject({ done: 3 });
+  const [run] = await listed("lined");
+  expect(run?.state, "a worker has not read it").toBe("pending");
+  const why = JSON.parse((await reprise(["why", run?.runId ?? "", "--json"])).out) as object;
+  expect(why).toMatchObject({ because: expect.stringContaining("asked by ada to pause"),
+    next: `npx reprise runs resume ${run?.runId}` });
+  expect(await bulk("resume", "--yes")).toMatchObject({ done: 3 });
+  expect(await bulk("resume"), "asked already").toMatchObject({ count: 0 });
+  expect((await reprise(["resume"])).code).toBe(0);
+  expect((await listed("lined")).map(({ state }) => state)).toEqual(["completed", "completed", "completed"]);
 });

@@ -110,6 +110,15 @@ export class Operator {
   async resume(runId: string, who?: string): Promise<void> {
     await this.#must(runId, { kind: "resume", body: { who }, control: true });
   }
+  /** Does a pause lie in the run's mail, which it will read before anything else of it goes on? Who asked for it. */
+  async pauseAhead({ runId, mailHead, mailRead }: RunRow): Promise<{ readonly who: string | undefined } | undefined> {
+    if (mailHead <= mailRead) return undefined;
+    const letter = (await this.#ask(() => this.#parts.store.mail(runId, mailRead)))
+      .findLast(({ kind }) => kind === "pause" || kind === "resume");
+    if (letter?.kind !== "pause") return undefined;
+    const { who } = JSON.parse(letter.payload ?? "{}") as { readonly who?: string }; // written by pause()
+    return { who };
+  }
   /** Settles an open call with a value of a person's own. @throws RUN_NOT_FOUND, RUN_ENDED, INJECT_REFUSED */
   async inject(runId: string, key: string, value: Payload | undefined, who: string, reason: string):
     Promise<"accepted" | "pending"> {

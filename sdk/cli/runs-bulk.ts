@@ -9,7 +9,7 @@ import { encodeRecorded, formatMs, RepriseError, type RunEngine, type RunRow, ty
 import { defineWorkflow, workflowSpec } from "../registry.ts";
 import { task } from "../task.ts";
 import { wholeNumber } from "./numbers.ts";
-import { engineInUse, withEngine } from "./open.ts";
+import { engineInUse, hasEnded, withEngine } from "./open.ts";
 import { out, outJson, say, table, type Style } from "./output.ts";
 
 const VERBS = ["cancel", "pause", "resume", "retry"] as const;
@@ -82,13 +82,20 @@ async function chosen(engine: RunEngine, verb: Verb, { state, workflow: name, ta
       await engine.list({ limit: 500, ...(state === "parked" ? { parked: true } : state && { states: [state] }),
       ...(name !== undefined && { workflow: name }), ...(tag !== undefined && { tag }), ...(before && { before }) });
     for (const row of page) {
-      if (row.workflow === NAME || !FITS[verb].includes(row.parked === null ? row.state : "parked")) continue;
+      if (row.workflow === NAME || !await fits(engine, verb, row)) continue;
       if (verb === "retry" && row.retriedAs !== null) triedAgain++; else rows.push(row);
     }
     before = page.at(-1)?.runId;
     if (before === undefined) break;
   }
   return { rows: rows.slice(0, limit), triedAgain };
+}
+
+/** A pause may lie unread in the mail of a run, in that of one in line for its turn as long as it takes: resume undoes
+ *  that one, too. */
+async function fits(engine: RunEngine, verb: Verb, row: RunRow): Promise<boolean> {
+  return FITS[verb].includes(row.parked === null ? row.state : "parked")
+    || (verb === "resume" && !hasEnded(row) && await engine.operator.pauseAhead(row) !== undefined);
 }
 
 function preview(verb: Verb, rows: readonly RunRow[], triedAgain: number, style: Style): void {

@@ -22,13 +22,23 @@ export function addWhy(program: Command): void {
         const called = workers.find(({ worker }) => worker === row.owner)?.info["name"];
         const owner = called === undefined ? row.owner : `'${called}' (${row.owner})`;
         const turns = row.slotKey === null || row.slotHeld ? undefined : await engine.store.turns(row.slotKey);
-        const { because, next, waits } = why({ ...row, owner }, await engine.history(row.runId), originals.now(),
-          manned, turns);
+        const ahead = hasEnded(row) || row.state === "paused" ? undefined : await engine.operator.pauseAhead(row);
+        const { because, next, waits } = withPause(why({ ...row, owner }, await engine.history(row.runId),
+          originals.now(), manned, turns), row, ahead);
         if (style.json) { outJson({ run: row.runId, because, next: next[0], commands: next, waits }); return }
         out(because);
         for (const [i, command] of next.entries()) out(`  ${i === 0 ? "next" : "  or"}: ${command}`);
       });
     });
+}
+
+/** A pause that the run has not read yet stands before all that helps it on. */
+function withPause({ because, next, waits }: Reason, { runId }: RunRow, ahead: { readonly who: string | undefined }
+  | undefined): Reason {
+  if (ahead === undefined) return { because, next, waits };
+  const by = ahead.who === undefined ? "" : ` by ${ahead.who}`;
+  return { because: `${because} It was asked${by} to pause, and will as soon as a worker has it.`,
+    next: [`npx reprise runs resume ${runId}`, ...next], waits };
 }
 
 /** The reason as a sentence, and the commands that help. `manned`: the pools that a worker alive works for, so that
