@@ -28,6 +28,7 @@ export type { CachePart, CachePolicy, LimitSpec, RunInfo, TaskPolicy, TaskSpec, 
 export type { Job, JobEnd, Place, Runner } from "./core/runner.ts";
 export type { Execute, Isolation, OpenTransaction, Transaction } from "./core/transaction.ts";
 export { contentHash, inputHash } from "./codec/hash.ts";
+export { checkHistory } from "./codec/rows.ts";
 export { encodeRecorded } from "./codec/limits.ts";
 export { decodeValue } from "./codec/value.ts";
 export { fromErrorRecord, toErrorRecord } from "./codec/error-record.ts";
@@ -45,8 +46,9 @@ export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator, undeclared } from "./runtime/operator.ts";
 export { dryRun } from "./runtime/dry-run.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
-export { CodeCheck, groupDifferences, OPEN_STATES, type CodeLines, type Difference, type DifferenceGroup,
-  type DifferenceSide, type Standing, type Verdict } from "./runtime/check.ts";
+export { CodeCheck, CodeComparer, groupDifferences, isPinned, loadFailure, OPEN_STATES, type CodeLines,
+  type Comparison, type Difference, type DifferenceGroup, type DifferenceSide, type Standing,
+  type Verdict } from "./runtime/check.ts";
 export { guardRejections } from "./runtime/rejections.ts";
 export { realClock, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";

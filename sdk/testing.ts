@@ -10,7 +10,7 @@ import { workflowSpec } from "./registry.ts";
 /** Does the code that is loaded decide what it decided in a recorded run, and end as it did? No task runs.
  *  @param history what `handle.export()` or `reprise runs export` wrote: its path, or its text
  *  @param load imports the file that defines the workflow; calls at its top level start nothing
- *  @throws WORKFLOW_NOT_LOADED, USAGE for what is no export */
+ *  @throws WORKFLOW_NOT_LOADED; USAGE for what is no export; HISTORY_CORRUPT, RECORDING_BROKEN for a damaged one */
 export async function replay(history: string, load?: () => Promise<unknown>):
   Promise<{ readonly ok: boolean; readonly diff: string | undefined }> {
   const { run, events } = recordingAt(history);

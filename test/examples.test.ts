@@ -155,7 +155,7 @@ test("a run of release 1 keeps its email under release 2; a new one takes the le
   first.child.kill("SIGKILL");
   await first.ended;
   writeFileSync(join(place, "welcome.ts"), code);
-  expect(reprise(place, "check").stdout).toContain("1 runs replayed, 0 diverged");
+  expect(reprise(place, "check").stdout).toContain("1 run replayed, 0 diverged");
   expect(reprise(place, "run", "welcome.ts").stdout).toBe("an email to Ada\n");
   expect(reprise(place, "run", "welcome.ts").stdout).toBe("a letter to Ada\n");
 });

@@ -26,27 +26,61 @@ export function decodeEvents(firstSeq: number, text: string): Event[] {
   }
   if (!Array.isArray(parsed)) throw corrupt(firstSeq, "the row is not a list of events");
   const events: readonly unknown[] = parsed;
-  for (let i = 0; i < events.length; i++) place(events[i], firstSeq + i);
+  for (let i = 0; i < events.length; i++) {
+    const seq = firstSeq + i, event = fieldsOf(events[i], seq), wrong = faultOf(event);
+    if (wrong !== undefined) throw corrupt(seq, wrong);
+    Reflect.set(event, "seq", seq); // the parsed text is ours alone, so no copy is needed
+  }
   return parsed as Event[]; // each one was checked and given its seq just now
+}
+
+/**
+ * Is this the whole history of a run, as a document from outside has it? seq counts from 1, RunStarted comes first.
+ * @param what names the document in the error
+ * @param newer types that this version does not know may stand in it
+ * @throws HISTORY_CORRUPT naming the seq and what is wrong
+ */
+export function checkHistory(events: readonly unknown[], what: string, newer: "refused" | "kept" = "refused"):
+  asserts events is readonly Event[] {
+  const wrong = (seq: number, why: string): RepriseError => new RepriseError("HISTORY_CORRUPT",
+    `${what} cannot be read at event ${seq}: ${why}`,
+    "Export the run again; what a newer version wrote needs that version.");
+  if (events.length === 0) throw wrong(1, "it has no events");
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i], seq = i + 1;
+    if (!isObject(event)) throw wrong(seq, "it is not an object");
+    if (event["seq"] !== seq) throw wrong(seq, `its seq is ${JSON.stringify(event["seq"]) ?? "missing"}, not ${seq}`);
+    if (seq === 1 && event["type"] !== "RunStarted") {
+      throw wrong(seq, `it is ${JSON.stringify(event["type"]) ?? "nothing"}, and a history begins with RunStarted`);
+    }
+    const fault = newer === "kept" && isNewer(event) ? faultIn(event, COMMON) : faultOf(event);
+    if (fault !== undefined) throw wrong(seq, fault);
+  }
 }
 
 type Fields = { readonly [key: string]: unknown };
 
-/** Checks one event and writes its seq into it: the parsed text is ours alone, so no copy is needed. */
-function place(event: unknown, seq: number): void {
-  if (!isObject(event)) throw corrupt(seq, "the event is not an object");
-  const type = event["type"];
-  const rules = typeof type === "string" ? RULES.get(type) : undefined;
-  if (rules === undefined) throw corrupt(seq, `the type ${JSON.stringify(type)} is unknown to this version`);
+function fieldsOf(event: unknown, seq: number): Fields {
+  if (isObject(event)) return event;
+  throw corrupt(seq, "the event is not an object");
+}
+function isNewer({ type }: Fields): boolean { return typeof type === "string" && !RULES.has(type) }
+
+/** What is wrong with an event, if anything is. */
+function faultOf(event: Fields): string | undefined {
+  const type = event["type"], rules = typeof type === "string" ? RULES.get(type) : undefined;
+  return rules === undefined ? `the type ${JSON.stringify(type)} is unknown to this version` : faultIn(event, rules);
+}
+function faultIn(event: Fields, rules: readonly Rule[]): string | undefined {
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i];
     if (rule === undefined) continue;
     const value = event[rule.field];
     if (value === undefined ? !rule.optional : !rule.holds(value)) {
-      throw corrupt(seq, `${String(type)}.${rule.field} is ${value === undefined ? "missing" : `no ${rule.kind}`}`);
+      return `${String(event["type"])}.${rule.field} is ${value === undefined ? "missing" : `no ${rule.kind}`}`;
     }
   }
-  Reflect.set(event, "seq", seq);
+  return undefined;
 }
 
 function isObject(value: unknown): value is Fields {
@@ -156,6 +190,8 @@ const SHAPES: { readonly [T in EventType]: string } = {
   Noted: "code:text message:text key?:text",
 };
 
+/** What every event has. */
+const COMMON = [ruleOf("at:number")];
 const RULES: ReadonlyMap<string, readonly Rule[]> = new Map(
   Object.entries(SHAPES).map(([type, shape]) => [type, `at:number ${shape}`.trim().split(" ").map(ruleOf)]),
 );

@@ -1,5 +1,6 @@
 /** Where code and history part: five kinds, shown with both sides (design 2.5). */
 import type { Decision, Delivery } from "../core/events.ts";
+import { changeLines, type Change } from "./changes.ts";
 
 export type DivergenceKind = "INSERTED" | "REMOVED" | "KIND" | "MOVED" | "CHANGED";
 
@@ -19,6 +20,8 @@ export interface Divergence {
   readonly issued?: Side;
   /** seq and type of the delivery after which they part. */
   readonly after: { readonly seq: number; readonly type: string; readonly key?: string };
+  /** Of CHANGED: where the two values differ. */
+  readonly changes?: readonly Change[];
 }
 
 /** A decision as one side of a difference. */
@@ -39,18 +42,24 @@ const CAUSE: { readonly [K in DivergenceKind]: string } = {
   REMOVED: "history has a call that the code no longer makes here",
   KIND: "the same key now names another kind of call",
   MOVED: "the call is made after another event than it was",
-  CHANGED: "the call is made with another input, or the form asks for something else",
+  CHANGED: "the call is made with another input",
 };
+/** What has changed where it is no input. */
+const CHANGED: ReadonlyMap<string | undefined, string> = new Map([
+  ["RunCompleted", "the workflow returns another value"],
+  ["TimerStarted", "the timer is due at another instant"], ["WaitOpened", "the form asks for something else"]]);
 
-/** What the kind of a difference means. */
-export function causeOf(kind: DivergenceKind): string { return CAUSE[kind] }
+/** What a difference means. */
+export function causeOf({ kind, recorded }: Divergence): string {
+  return (kind === "CHANGED" ? CHANGED.get(recorded?.type) : undefined) ?? CAUSE[kind];
+}
 
 /** Lines for a person: both sides with their source lines, the place, the likely cause, and the ways out. */
 export function describeDivergence(divergence: Divergence,
   sourceLine?: (site: string, side: "recorded" | "issued") => string | undefined): string {
-  const { kind, recorded, issued, after } = divergence;
+  const { kind, recorded, issued, after, changes = [] } = divergence;
   const lines =
-    [`${kind}: ${CAUSE[kind]}, after event ${after.seq} (${after.type}${after.key ? ` ${after.key}` : ""})`];
+    [`${kind}: ${causeOf(divergence)}, after event ${after.seq} (${after.type}${after.key ? ` ${after.key}` : ""})`];
   const show = (sign: string, who: string, side: Side | undefined): void => {
     if (side === undefined) { lines.push(`  ${sign} ${who}: nothing`); return }
     lines.push(`  ${sign} ${who}: ${side.type} ${side.key}${side.site ? `  at ${side.site}` : ""}`);
@@ -59,7 +68,7 @@ export function describeDivergence(divergence: Divergence,
   };
   show("-", "history ", recorded);
   show("+", "code now", issued);
-  return lines.join("\n");
+  return [...lines, ...changeLines(changes).map((line) => `      ${line}`)].join("\n");
 }
 
 /** The next step for whoever meets a divergence. */

@@ -235,7 +235,7 @@ export class Execution implements Caller {
     // The caller made the object for this call alone: it is filled in place, a copy of it costs 1 us.
     const full: DecisionDraft & { site?: string } = Object.assign(decision, { by: this.at, at: this.#turn.now });
     moment(this.at, full);
-    if (this.#recorded.match(full)) return;
+    if (this.#recorded.match(full, skip)) return;
     const site = skip === undefined ? undefined : callSite(skip);
     if (site !== undefined) full.site = site;
     this.#decisions.push(full);

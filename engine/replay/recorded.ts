@@ -2,8 +2,11 @@
  *  difference. */
 import type { Decision, Delivery, Event, Payload } from "../core/events.ts";
 import { isDecision, isDelivery, isTerminal } from "../core/events.ts";
+import type { Skip } from "./calls.ts";
+import { changesOf, type Change } from "./changes.ts";
 import { afterOf, sideOf, type Divergence, type DivergenceKind } from "./divergence.ts";
 import { sameForm } from "./same-form.ts";
+import { callSite } from "./site.ts";
 
 /** A decision as the code makes it: placed in its turn, not yet in the log. */
 type Issued = { readonly type: Decision["type"]; readonly key: string; readonly by: number; readonly site?: string };
@@ -32,7 +35,7 @@ export class Recorded {
   readonly #frontier: number;
   readonly #partial: boolean;
   #inserted: Issued[] | undefined;
-  #found: { kind: DivergenceKind; recorded: Decision; issued: Issued } | undefined;
+  #found: Omit<Divergence, "after"> | undefined;
   #turn = 0;
 
   constructor(history: readonly Event[], partial: boolean, host: { tolerate?(divergence: Divergence): void }) {
@@ -65,25 +68,26 @@ export class Recorded {
   /** The recorded decision of this key, whatever its turn. */
   get(key: string): Decision | undefined { return this.#places?.get(key) }
 
-  /** Is this decision in history already? Notes a difference when it is, but not like this. */
-  match(issued: Issued & { readonly inputHash?: string }): boolean {
+  /** Is this decision in history already? Notes a difference when it is, but not like this; its line is then that of
+   *  the caller of `skip`. */
+  match(issued: Issued & { readonly inputHash?: string }, skip?: Skip): boolean {
     this.#turn = issued.by;
     const place = placeOf(issued);
     const recorded = this.#places?.get(place);
     if (recorded === undefined) return false;
     this.#byTurn?.get(recorded.by)?.delete(place);
     this.#places?.delete(place);
-    if (recorded.type !== issued.type) this.#differ("KIND", recorded, issued);
-    else if (recorded.by !== issued.by) this.#differ("MOVED", recorded, issued);
+    if (recorded.type !== issued.type) this.#differ("KIND", recorded, issued, skip);
+    else if (recorded.by !== issued.by) this.#differ("MOVED", recorded, issued, skip);
     else if ("inputHash" in recorded && recorded.inputHash !== issued.inputHash) {
-      this.#differ("CHANGED", recorded, issued);
+      this.#differ("CHANGED", recorded, issued, skip);
     } else if (recorded.type === "TimerStarted" && "dueAt" in issued && recorded.dueAt !== issued.dueAt) {
-      this.#differ("CHANGED", recorded, issued);
+      this.#differ("CHANGED", recorded, issued, skip);
     } else if (this.#asksOtherwise(recorded, issued)) {
-      this.#differ("CHANGED", recorded, issued);
+      this.#differ("CHANGED", recorded, issued, skip);
     } else if (recorded.type === "RunCompleted" && "result" in issued
       && JSON.stringify(recorded.result) !== JSON.stringify(issued.result)) {
-      this.#differ("CHANGED", recorded, issued);
+      this.#differ("CHANGED", recorded, issued, skip);
     }
     return true;
   }
@@ -121,14 +125,18 @@ export class Recorded {
     const found = this.#found;
     this.#found = undefined;
     if (this.done) { this.#byTurn = undefined; this.#answered = undefined }
-    return found && { kind: found.kind, after, recorded: sideOf(found.recorded), issued: sideOf(found.issued) };
+    return found && { ...found, after };
   }
 
-  #differ(kind: DivergenceKind, recorded: Decision, issued: Issued): void {
+  #differ(kind: DivergenceKind, recorded: Decision, issued: Issued, skip: Skip | undefined): void {
     const harmless = kind === "MOVED" || (kind === "CHANGED" && this.#answered?.has(recorded.key));
-    if (harmless && this.#host.tolerate !== undefined) {
-      const after = { seq: issued.by, type: "turn" };
-      this.#host.tolerate({ kind, recorded: sideOf(recorded), issued: sideOf(issued), after });
-    } else this.#found ??= { kind, recorded, issued };
+    const tolerated = harmless && this.#host.tolerate !== undefined;
+    if (!tolerated && this.#found !== undefined) return;
+    const site = issued.site ?? (skip && callSite(skip));
+    const changes: readonly Change[] = kind === "CHANGED" ? changesOf(recorded, issued) : [];
+    const found = { kind, recorded: sideOf(recorded), ...(changes.length > 0 && { changes }),
+      issued: sideOf(site === undefined ? issued : { ...issued, site }) };
+    if (tolerated) this.#host.tolerate?.({ ...found, after: { seq: issued.by, type: "turn" } });
+    else this.#found = found;
   }
 }

@@ -3,11 +3,12 @@ import { RepriseError } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
 import type { WorkflowSpec } from "../core/policy.ts";
 import { isA, saidBy } from "../core/thrown.ts";
+import type { Change } from "../replay/changes.ts";
 import { causeOf, describeDivergence, type Divergence, type Side } from "../replay/divergence.ts";
 import { siteParts, textOnDisk } from "../replay/site.ts";
 import { TERMINAL_STATES, type RunRow, type RunState, type Store } from "../store/port.ts";
 import { loadHistory, startOf } from "./load.ts";
-import { rehearse } from "./rehearse.ts";
+import { rehearse, type Rehearsal } from "./rehearse.ts";
 
 /** Runs in flight are in one of these; a parked one, too. */
 export const OPEN_STATES: readonly RunState[] = ["scheduled", "pending", "running", "waiting", "paused", "cancelling",
@@ -15,7 +16,8 @@ export const OPEN_STATES: readonly RunState[] = ["scheduled", "pending", "runnin
 
 /** What would become of a run: it goes on (`fits`), is parked (`differs`), waits for a worker with the code that it
  *  began with (`pinned`, by `evolve: "pin"`). `missing`: no file that is loaded defines its workflow. `broken`: its
- *  file does not load, or its history cannot be read. */
+ *  file does not load, or its history cannot be read. A run that has ended fits when the code decides exactly what it
+ *  decided. */
 export type Standing = "fits" | "differs" | "pinned" | "missing" | "broken";
 
 /** Lines of a file around one of them; numbers from 1. */
@@ -45,8 +47,11 @@ export interface Verdict {
   readonly last: string;
   /** Of one that differs. */
   readonly difference?: Difference;
-  /** Of one that is broken. */
+  /** Of one that fits: the first differences that a worker would note and go on with. */
+  readonly notes?: readonly Difference[];
+  /** Of one that is broken, and the error code that says so: CODE_NOT_LOADED, HISTORY_CORRUPT. */
   readonly why?: string;
+  readonly code?: string;
 }
 
 /** Where the code comes from. */
@@ -55,20 +60,87 @@ export interface CodePlace {
   readonly codeOf: (row: RunRow) => WorkflowSpec | undefined | Promise<WorkflowSpec | undefined>;
   /** The text of a file of it; default as on disk. */
   readonly textOf?: (workflow: WorkflowSpec, file: string) => string | undefined;
+  /** Takes secrets out of `path = value`, before what has changed is told. */
+  readonly clean?: (text: string) => string;
+}
+/** A run beside the code that is here. */
+export interface Comparison {
+  readonly rehearsal: Rehearsal;
+  readonly difference: Difference | undefined;
+  /** The first differences that a worker would note and go on with. */
+  readonly notes: readonly Difference[];
 }
 
 type Files = { readonly [path: string]: string } | undefined;
 /** Versions whose sources are kept at hand. */
 const MOST_VERSIONS = 50;
+/** Notes that are kept of one run. */
+const MOST_NOTES = 3;
 /** Lines that are shown above and below the one that is meant. */
 const AROUND = 3;
 
-/** Replays runs against the code that is here, as a worker would that takes them. Nothing is written, no task runs. */
+/** Replays histories against the code that is here, as a worker would that takes their runs. Nothing is written, no
+ *  task runs. */
+export class CodeComparer {
+  readonly #sourcesOf: (version: string) => Promise<Files>;
+  readonly #place: Omit<CodePlace, "codeOf">;
+  readonly #sources = new Map<string, Promise<Files>>();
+  /** @param sourcesOf the files of a code version, where they were kept */
+  constructor(sourcesOf: (version: string) => Promise<Files>, place: Omit<CodePlace, "codeOf"> = {}) {
+    this.#sourcesOf = sourcesOf;
+    this.#place = place;
+  }
+
+  /** What a worker would find that takes the run; one that has ended is compared exactly. @throws HISTORY_CORRUPT */
+  async compare(run: Pick<RunRow, "runId" | "state">, code: WorkflowSpec,
+    { events, partial }: { readonly events: readonly Event[]; readonly partial: boolean }): Promise<Comparison> {
+    const asWorker = !TERMINAL_STATES.includes(run.state), notes: Difference[] = [];
+    const rehearsal = await rehearse(run.runId, code, events, { partial, asWorker });
+    for (const found of rehearsal.notes.slice(0, MOST_NOTES)) notes.push(await this.#difference(found, code, events));
+    const { divergence } = rehearsal;
+    return { rehearsal, notes, difference: divergence && await this.#difference(divergence, code, events) };
+  }
+
+  async #difference(found: Divergence, code: WorkflowSpec, events: readonly Event[]): Promise<Difference> {
+    const { textOf, clean = (text: string) => text } = this.#place, version = versionOf(found.recorded, events);
+    const here = (file: string): string | undefined => textOf?.(code, file) ?? textOnDisk(file);
+    const files = await this.#filesOf(version);
+    const then = (file: string): string | undefined =>
+      files?.[file] ?? (version !== "" && version === code.codeVersion ? here(file) : undefined);
+    const recorded = found.recorded && withCode(found.recorded, then), issued = found.issued
+      && withCode(found.issued, here);
+    const changes = found.changes?.map((change) => cleaned(change, clean)), sides = { recorded, issued };
+    const whole = { ...found, ...(recorded && { recorded }), ...(issued && { issued }), ...(changes && { changes }) };
+    return { ...whole, cause: causeOf(found),
+      text: describeDivergence(whole, (_site, side) => lineIn(sides[side]?.code)) };
+  }
+
+  #filesOf(version: string): Promise<Files> {
+    const known = this.#sources.get(version);
+    if (known !== undefined) return known;
+    if (this.#sources.size >= MOST_VERSIONS) this.#sources.clear();
+    const asked = version === "" ? Promise.resolve(undefined) : this.#sourcesOf(version);
+    this.#sources.set(version, asked);
+    asked.catch(() => { this.#sources.delete(version) });
+    return asked;
+  }
+}
+
+/** Looks runs up in a store, and replays them against the code that is here. */
 export class CodeCheck {
   readonly #store: Store;
   readonly #place: CodePlace;
-  readonly #sources = new Map<string, Promise<Files>>();
-  constructor(store: Store, place: CodePlace) { this.#store = store; this.#place = place }
+  readonly #comparer: CodeComparer;
+  constructor(store: Store, place: CodePlace) {
+    this.#store = store;
+    this.#place = place;
+    this.#comparer = new CodeComparer((version) => store.getSources(version), place);
+  }
+
+  /** A run beside its code. @throws HISTORY_CORRUPT; what the database throws */
+  async compared(row: RunRow, code: WorkflowSpec): Promise<Comparison> {
+    return this.#comparer.compare(row, code, await loadHistory(this.#store, row.runId));
+  }
 
   /** What would become of a run. @throws what the database throws */
   async verdict(row: RunRow): Promise<Verdict> {
@@ -78,44 +150,28 @@ export class CodeCheck {
     try { code = await this.#place.codeOf(row) } catch (error) {
       if (!(isA(error, RepriseError) && error.code === "WORKFLOW_NOT_LOADED")) failed = error ?? "nothing";
     }
-    const told = failed === undefined ? undefined : `${row.file ?? "its file"} does not load: ${saidBy(failed)}`;
+    const broken = failed === undefined ? undefined : { standing: "broken", code: "CODE_NOT_LOADED",
+      why: loadFailure(row.file ?? "its file", failed) } as const;
     try {
-      const { events, partial } = await loadHistory(this.#store, run);
+      const history = await loadHistory(this.#store, run), { events } = history;
       const began = startOf(events).codeVersion ?? "";
       const found = { ...known, began, last: versionAt(events, Infinity) };
-      if (told !== undefined) return { ...found, standing: "broken", why: told };
+      if (broken !== undefined) return { ...found, ...broken };
       if (code === undefined) return { ...found, standing: "missing" };
-      if (code.evolve === "pin" && began !== "" && began !== code.codeVersion && !TERMINAL_STATES.includes(row.state)) {
-        return { ...found, standing: "pinned" };
-      }
-      const { divergence } = await rehearse(run, code, events, { partial, asWorker: true });
-      return divergence === undefined ? { ...found, standing: "fits" }
-        : { ...found, standing: "differs", difference: await this.#difference(divergence, code, events) };
+      if (isPinned(row, code, began)) return { ...found, standing: "pinned" };
+      const { difference, notes } = await this.#comparer.compare(row, code, history);
+      if (difference !== undefined) return { ...found, standing: "differs", difference };
+      return { ...found, standing: "fits", ...(notes.length > 0 && { notes }) };
     } catch (error) {
       if (!(error instanceof RepriseError) || error.code !== "HISTORY_CORRUPT") throw error;
-      return { ...unread, standing: "broken", why: told ?? error.message };
+      return { ...unread, ...broken ?? { standing: "broken", code: error.code, why: error.message } };
     }
   }
+}
 
-  async #difference(found: Divergence, code: WorkflowSpec, events: readonly Event[]): Promise<Difference> {
-    const { kind, after } = found, { textOf } = this.#place;
-    const files = await this.#filesOf(versionOf(found.recorded, events));
-    const recorded = found.recorded && withCode(found.recorded, (file) => files?.[file]);
-    const issued = found.issued && withCode(found.issued, (file) => textOf?.(code, file) ?? textOnDisk(file));
-    const sides = { recorded, issued };
-    return { kind, after, cause: causeOf(kind), ...(recorded && { recorded }), ...(issued && { issued }),
-      text: describeDivergence(found, (_site, side) => lineIn(sides[side]?.code)) };
-  }
-
-  #filesOf(version: string): Promise<Files> {
-    const known = this.#sources.get(version);
-    if (known !== undefined) return known;
-    if (this.#sources.size >= MOST_VERSIONS) this.#sources.clear();
-    const asked = version === "" ? Promise.resolve(undefined) : this.#store.getSources(version);
-    this.#sources.set(version, asked);
-    asked.catch(() => { this.#sources.delete(version) });
-    return asked;
-  }
+/** Does a run wait for a worker with the code version that it began with, though other code is here? */
+export function isPinned({ state }: Pick<RunRow, "state">, code: WorkflowSpec, began: string): boolean {
+  return code.evolve === "pin" && began !== "" && began !== code.codeVersion && !TERMINAL_STATES.includes(state);
 }
 
 /** Verdicts on runs that part from their histories at the same place. */
@@ -158,6 +214,15 @@ function withCode(side: Side, textOf: (file: string) => string | undefined): Dif
   const from = Math.max(1, line - AROUND);
   return { ...side, code: { file, line, from, lines: lines.slice(from - 1, line + AROUND) } };
 }
+/** A change without the values that are secrets by their names. */
+function cleaned({ path, was, now }: Change, clean: (text: string) => string): Change {
+  const shown = (value: string): string => clean(`${path} = ${value}`).slice(`${path} = `.length);
+  return { path, ...(was !== undefined && { was: shown(was) }), ...(now !== undefined && { now: shown(now) }) };
+}
 function lineIn(code: CodeLines | undefined): string | undefined {
   return code?.lines[code.line - code.from];
+}
+/** Why a file could not be imported, in words. */
+export function loadFailure(file: string, error: unknown): string {
+  return `${file} does not load: ${saidBy(error)}`;
 }

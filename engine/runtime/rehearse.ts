@@ -6,7 +6,7 @@ import { fromErrorRecord, toErrorRecord } from "../codec/error-record.ts";
 import { inputHash } from "../codec/hash.ts";
 import { encodeRecorded } from "../codec/limits.ts";
 import { decodeValue } from "../codec/value.ts";
-import { describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
+import { afterOf, describeDivergence, DIVERGENCE_HINT, type Divergence } from "../replay/divergence.ts";
 import type { DecisionDraft, Values } from "../replay/calls.ts";
 import { Execution } from "../replay/execution.ts";
 import { failureOf } from "../replay/pooled.ts";
@@ -21,6 +21,8 @@ export interface Rehearsal {
   /** The first difference, also as lines for a person. */
   readonly divergence: Divergence | undefined;
   readonly diff: string | undefined;
+  /** Differences that a worker would note and go on with. */
+  readonly notes: readonly Divergence[];
   /** Events of the history that were replayed. */
   readonly events: number;
   /** Decisions that the code makes beyond the history: what it would do next. */
@@ -58,17 +60,23 @@ function rehearsed(runId: string, workflow: WorkflowSpec, history: readonly Even
     "the history does not begin with RunStarted",
     "Export the run again.");
   guardRejections();
-  const decisions: DecisionDraft[] = [];
+  const sameCode = (started.codeVersion ?? "") === workflow.codeVersion; // else the recorded line is not on disk
+  const decisions: DecisionDraft[] = [], notes: Divergence[] = [];
+  const tolerate = (found: Divergence): void => {
+    const delivery = history[found.after.seq - 1];
+    notes.push(delivery !== undefined && isDelivery(delivery) ? { ...found, after: afterOf(delivery) } : found);
+  };
   return new Promise((resolve) => {
     const end = (divergence: Divergence | undefined): void => resolve({
-      execution, ok: divergence === undefined, divergence, events: history.length, decisions,
-      diff: divergence && describeDivergence(divergence, siteLine),
+      execution, ok: divergence === undefined, divergence, events: history.length, decisions, notes,
+      diff: divergence && describeDivergence(divergence, (site, side) => side === "issued" || sameCode ? siteLine(site)
+        : undefined),
     });
     const execution = new Execution({
       run: new Identity(runId, started),
       seed: started.seed, workflow, history: withoutEngineEnd(history), partial: options.partial ?? false,
       values, strict: workflow.evolve === "strict" || options.asWorker !== true,
-      host: { line: () => undefined, tolerate: () => undefined, fatal: () => afterTurns(() => end(undefined)),
+      host: { line: () => undefined, tolerate, fatal: () => afterTurns(() => end(undefined)),
         park: () => afterTurns(() => end(undefined)) },
     });
     const deliveries = history.filter(isDelivery);

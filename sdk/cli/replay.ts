@@ -1,11 +1,13 @@
 /** `reprise replay <run|file>` and `reprise check`: does the code on disk still match what was recorded? */
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { CodeCheck, groupDifferences, OPEN_STATES, rehearse, RepriseError, TERMINAL_STATES, type Event, type RunEngine,
-  type Standing, type Verdict } from "../../engine/index.ts";
+import { CodeCheck, CodeComparer, isPinned, RepriseError, TERMINAL_STATES, type Comparison, type Event,
+  type WorkflowSpec } from "../../engine/index.ts";
+import { check, type CheckOptions } from "./check.ts";
+import { codeFor, secretless } from "./code-for.ts";
 import { asksDebugger, debugOptions, debugRun, type DebugOptions } from "./locals.ts";
-import { codeOf, findRun, loadFile, withEngine } from "./open.ts";
-import { out, outJson, say, type Style } from "./output.ts";
+import { findRun, withEngine } from "./open.ts";
+import { out, outJson, say } from "./output.ts";
 import { wholeNumber } from "./numbers.ts";
 import { recordingAt } from "../recording.ts";
 
@@ -15,97 +17,62 @@ export function addReplay(program: Command): void {
     .argument("[files...]", "files with the workflow")
     .description("replay a run against the code on disk, with no effect on anything")
     .option("--check", "only the verdict, as exit code 0 or 3").option("--json"))
-    .action(async (wanted: string, files: string[], options: DebugOptions & { check?: boolean }) =>
+    .action(async (wanted: string, files: string[], options: ReplayOptions) =>
       { await (asksDebugger(options) ? debugRun : replay)(wanted, files, options) });
   program.command("check").argument("[files...]", "files with the workflows")
     .description("replay every open run, and a sample of ended ones, against the code on disk")
     .option("--workflow <name>").option("--sample <n>", "ended runs to replay too", wholeNumber, 20).option("--json")
-    .action(async (files: string[], options: Style & { workflow?: string; sample: number }) =>
-      { await check(files, options) });
+    .action(async (files: string[], options: CheckOptions) => { await check(files, options) });
+}
+type ReplayOptions = DebugOptions & { check?: boolean };
+
+/** A run beside the code on disk. */
+interface Replayed extends Comparison {
+  readonly runId: string; readonly name: string; readonly ended: boolean; readonly pinned: boolean;
 }
 
-async function replay(wanted: string, files: readonly string[], options: Style & { check?: boolean }): Promise<void> {
-  const { runId, name, workflow, events } = existsSync(wanted) ? await fromFile(wanted, files)
-    : await fromStore(wanted, files);
-  const found = await rehearse(runId, workflow, events);
-  if (options.json) outJson({ run: runId, ...found });
-  else if (found.ok && !options.check) out(`Run '${name}': ${events.length} events replayed, every decision the same` +
-    (found.decisions.length > 0
-      ? `; the code would go on with ${found.decisions.map((decision) => decision.key).join(", ")}` : ""));
-  if (!found.ok) throw diverged(name, found.diff);
+async function replay(wanted: string, files: readonly string[], options: ReplayOptions): Promise<void> {
+  const found = await (existsSync(wanted) ? fromFile : fromStore)(wanted, files);
+  const { runId, name, rehearsal: { ok, events, decisions }, difference, notes } = found;
+  if (options.json) outJson({ run: runId, ok, divergence: difference, diff: difference?.text, events, decisions,
+    notes: notes.map(({ kind, text }) => ({ kind, diff: text })) });
+  else {
+    if (ok && options.check !== true) out(summary(found));
+    for (const { text } of notes) say(`A worker notes this and goes on:\n${text}`);
+    if (ok && found.pinned) say("The run waits for a worker with the code that it began with (evolve: \"pin\").");
+  }
+  if (difference !== undefined) throw new RepriseError("REPLAY_DIVERGED",
+    `run '${name}' does not match the code on disk\n${difference.text}`, found.ended
+      ? "The run has ended, and stays as it is; undo the edit if the code is to decide the same."
+      : "Undo the edit, or let a worker with the old code finish the run.");
 }
 
-function diverged(name: string, diff: string | undefined): RepriseError {
-  return new RepriseError("REPLAY_DIVERGED", `run '${name}' does not match the code on disk\n${diff ?? ""}`,
-    "Undo the edit, or let a worker with the old code finish the run.");
+function summary({ name, rehearsal: { events, decisions, notes } }: Replayed): string {
+  const same = notes.length === 0 ? "every decision the same"
+    : `every decision the same but ${notes.length}, which a worker only notes`;
+  const next = decisions.map(({ key }) => key).join(", ");
+  return `Run '${name}': ${events} events replayed, ${same}${next === "" ? "" : `; the code would go on with ${next}`}`;
 }
 
-async function fromStore(wanted: string, files: readonly string[]): Promise<Recorded> {
+async function fromStore(wanted: string, files: readonly string[]): Promise<Replayed> {
   return withEngine("none", async (engine) => {
-    const row = await findRun(engine, wanted);
-    return { runId: row.runId, name: row.name, workflow: await codeOf(row, files),
-      events: await engine.history(row.runId) };
+    const row = await findRun(engine, wanted), code = await codeFor(row, files);
+    const found = await new CodeCheck(engine.store, { codeOf: () => code, clean: secretless }).compared(row, code);
+    return { ...found, ...standingOf(row, code, row.codeVersion) };
   });
 }
-interface Recorded {
-  readonly runId: string; readonly name: string; readonly workflow: Parameters<typeof rehearse>[1];
-    readonly events: readonly Event[];
-}
 
-async function fromFile(path: string, files: readonly string[]): Promise<Recorded> {
-  const { run, events } = recordingAt(path);
-  return { runId: run.runId, name: run.name, workflow: await codeOf(run, files), events };
+async function fromFile(path: string, files: readonly string[]): Promise<Replayed> {
+  const { run, events } = recordingAt(path), code = await codeFor(run, files);
+  const comparer = new CodeComparer(() => Promise.resolve(undefined), { clean: secretless });
+  const found = await comparer.compare(run, code, { events, partial: false });
+  return { ...found, ...standingOf(run, code, versionOf(events[0])) };
 }
-
-async function check(files: readonly string[], options: Style & { workflow?: string; sample: number }): Promise<void> {
-  for (const file of files) await loadFile(file);
-  const all = await withEngine("none", (engine) => checkAll(engine, files, options));
-  const of = (...standings: readonly Standing[]): readonly Verdict[] =>
-    all.filter(({ standing }) => standings.includes(standing));
-  const bad = of("differs", "broken"), unloaded = of("missing").length, pinned = of("pinned"), checked = all.length;
-  if (options.json) outJson({ checked: checked - unloaded, unloaded, pinned: pinned.length,
-    diverged: bad.map(({ run, name, workflow, ...verdict }) => ({ run, name, workflow, ok: false,
-      diff: textOf(verdict) })) });
-  else {
-    out(`${checked - unloaded} runs replayed, ${bad.length} diverged`);
-    if (unloaded > 0) say(
-      `${unloaded} runs were left out: no file defines their workflow; name it on the command line`);
-    if (pinned.length > 0) say(
-      `${counted(pinned)} wait for a worker with the code that they began with (evolve: "pin")`);
-    for (const { difference, verdicts } of groupDifferences(bad)) out(`\n${counted(verdicts)}\n${difference.text}`);
-    for (const [why, group] of byReason(of("broken"))) out(`\n${counted(group)}\n${why}`);
-  }
-  const [first] = bad;
-  if (first !== undefined) throw diverged(first.name, textOf(first));
+function versionOf(first: Event | undefined): string {
+  return (first?.type === "RunStarted" ? first.codeVersion : undefined) ?? "";
 }
-
-/** Every open run, and some that have ended. */
-async function checkAll(engine: RunEngine, files: readonly string[], options: { workflow?: string; sample: number }):
-  Promise<readonly Verdict[]> {
-  const code = new CodeCheck(engine.store, { codeOf: (row) => codeOf(row, files) });
-  const mine = options.workflow === undefined ? {} : { workflow: options.workflow }, verdicts: Verdict[] = [];
-  for (let before: string | undefined; ;) {
-    const rows = await engine.list({ ...mine, states: OPEN_STATES, limit: 200, ...(before && { before }) });
-    for (const row of rows) verdicts.push(await code.verdict(row));
-    before = rows.at(-1)?.runId;
-    if (before === undefined) break;
-  }
-  if (options.sample === 0) return verdicts;
-  const ended = await engine.list({ ...mine, states: TERMINAL_STATES, limit: options.sample });
-  for (const row of ended) verdicts.push(await code.verdict(row));
-  return verdicts;
-}
-
-function textOf({ difference, why }: Pick<Verdict, "difference" | "why">): string {
-  return difference?.text ?? why ?? "";
-}
-/** `3 runs (a, b, c)` */
-function counted(group: readonly Verdict[]): string {
-  return `${group.length} ${group.length === 1 ? "run" : "runs"} ` +
-    `(${group.slice(0, 3).map((verdict) => verdict.name).join(", ")}${group.length > 3 ? ", ..." : ""})`;
-}
-function byReason(verdicts: readonly Verdict[]): ReadonlyMap<string, readonly Verdict[]> {
-  const groups = new Map<string, Verdict[]>();
-  for (const verdict of verdicts) groups.set(textOf(verdict), [...groups.get(textOf(verdict)) ?? [], verdict]);
-  return groups;
+function standingOf(run: Parameters<typeof isPinned>[0] & { readonly runId: string; readonly name: string },
+  code: WorkflowSpec, began: string): Pick<Replayed, "runId" | "name" | "ended" | "pinned"> {
+  return { runId: run.runId, name: run.name, ended: TERMINAL_STATES.includes(run.state),
+    pinned: isPinned(run, code, began) };
 }

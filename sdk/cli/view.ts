@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RepriseError } from "../../engine/index.ts";
+import { checked } from "../recording.ts";
 import { portNumber } from "./numbers.ts";
 import { namedFile } from "./open.ts";
 import { out, outJson, say } from "./output.ts";
@@ -24,6 +25,7 @@ async function view(file: string, { port, json }: { port: number; json?: boolean
     throw new RepriseError("USAGE", `${path} is no recording of a run: ${String(error)}`,
       "Give what `reprise runs export` or `reprise runs export --html` wrote.");
   }
+  checked(recording, path, "kept"); // of a run that a newer version recorded, what is known can be shown
   const served = await showRecording(recording, port);
   if (json) outJson({ url: served.url, port: served.port }); else out(served.url);
   say("Ctrl-C ends it.");
