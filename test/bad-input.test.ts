@@ -128,12 +128,6 @@ describe("on the command line", () => {
     ["a run that fails", ["run", "a.mjs:fails"], 1, "RUN_FAILED"],
     ["a run that asks for what it may not, with the page of that,", ["run", "a.mjs:fetches"], 1,
       "docs/errors/EFFECT_IN_WORKFLOW.md"],
-    ["an event beyond the run's last", ["runs", "inspect", "-1", "--at", "999"], 2, "NO_SUCH_EVENT: the run has the " +
-      "events 1 to "],
-    ["an event beyond the run's last, for a program,", ["runs", "inspect", "-1", "--at", "999", "--json"], 2,
-      "NO_SUCH_EVENT"],
-    ["a name that nothing in the run has", ["runs", "inspect", "-1", "--at", "x"], 2,
-      "nothing in the run is called 'x'"],
     ["a recording that is not there", ["view", "nope.json"], 4, "Give the path of what `reprise runs export` wrote."],
   ])("%s gives the exit code that the docs say", (_what, args, status, text) => {
     const folder = existsSync(join(base, "cli")) ? join(base, "cli")
@@ -142,6 +136,20 @@ describe("on the command line", () => {
     const found = reprise(folder, args);
     expect(found.stderr).toContain(text);
     expect(found.status).toBe(status);
+  });
+
+  test("an event that the run does not have is refused, whether by number or by name", () => {
+    const folder = project("no-such-event", 'await workflow("w", async () => 1)();\n');
+    expect(reprise(folder, ["run", "a.mjs"]).status).toBe(0);
+    for (const [at, text] of [["999", "NO_SUCH_EVENT: the run has the events 1 to "], ["0", "NO_SUCH_EVENT"],
+      ["x", "USAGE: nothing in the run is called 'x'"]] as const) {
+      for (const style of [[], ["--json"]]) {
+        const found = reprise(folder, ["runs", "inspect", "-1", "--at", at, ...style]);
+        expect(found.stderr).toContain(text);
+        expect(found).toMatchObject({ status: 2, stdout: "" });
+      }
+    }
+    expect(reprise(folder, ["runs", "inspect", "-1", "--at", "1"]).stdout).toContain("\nEvent 1 of ");
   });
 
   test("a text that fits several runs is told how many, and what to do: for a name, and for part of an id", () => {
