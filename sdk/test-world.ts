@@ -1,7 +1,7 @@
 /** A world for tests: a store, one engine after another on it, time that is moved, crashes that are planned. */
 import { randomUUID } from "node:crypto";
 import {
-  currentFrame, openRunEngine, openStore, originals, withFaults, type Frame, type RunEngine,
+  currentFrame, openRunEngine, openStore, originals, withFaults, type Frame, type Ids, type RunEngine,
   type StartRequest, type Store, type TaskSpec, type WorkflowSpec,
 } from "../engine/index.ts";
 import { takeDefault } from "./default-engine.ts";
@@ -15,6 +15,8 @@ import { withTasks } from "./watched.ts";
 export interface WorldOptions {
   readonly database: string;
   readonly time?: VirtualTime;
+  /** Absent: from the system. */
+  readonly ids?: Ids;
   /** Holds the end of an attempt's function back until it resolves. */
   readonly gate?: () => Promise<void>;
 }
@@ -156,6 +158,7 @@ export class TestWorld {
     const life = openRunEngine({
       database: "", store, workflow: (name) => this.#watchedByName(name), workflows: workflowNames, observer: SILENT,
       claims: "all", pools: namedPools(), idleMs: Infinity, clock,
+      ...(this.#options.ids && { ids: this.#options.ids }),
     }).then((engine) => ({ engine, clock, crashed }));
     return life;
   }

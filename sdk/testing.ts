@@ -1,5 +1,5 @@
 /** What tests import from "reprise/testing". */
-export { explore, type ExploreOptions, type Failure } from "./explore.ts";
+export { explore, type Explored, type ExploreOptions, type Failure } from "./explore.ts";
 export { testEngine, type TestEngine, type TestEngineOptions } from "./test-engine.ts";
 import { decodeValue, inputHash, rehearse, RepriseError, type Payload } from "../engine/index.ts";
 import { recordingAt } from "./recording.ts";

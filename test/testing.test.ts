@@ -1,6 +1,7 @@
 /** What users test their workflows with: virtual time, mocks, crashes, explored orders. */
 import { spawnSync } from "node:child_process";
-import { afterAll, afterEach, describe, expect, inject, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, describe, expect, inject, test, vi } from "vitest";
 import {
   condition, context, RunError, scope, signal, sleep, task, taskContext, TimedOut, waitFor, workflow, z,
 } from "../sdk/index.ts";
@@ -249,6 +250,7 @@ test("embedded", async () => {
   });
 });
 
+const CLEAN = { failures: [], compared: true, varying: [] };
 describe("explore", () => {
   const first = task("test-first", async () => 10), second = task("test-second", async () => 20);
 
@@ -290,12 +292,52 @@ describe("explore", () => {
       await sleep("1d");
       return [...all, await note(`${n}`)];
     });
-    expect(await explore(right, { input: 1, orders: 40, crashes: 40 })).toEqual({ failures: [] });
+    expect(await explore(right, { input: 1, orders: 40, crashes: 40 })).toEqual(CLEAN);
     const fastest = workflow("test-fastest", () => Promise.race([first(), second()]));
     expect((await explore(fastest, { input: undefined, orders: 20, crashes: 0 })).failures).toHaveLength(1);
     const allowed = (one: number): void => { if (one !== 10 && one !== 20) throw new Error("neither") };
     expect(await explore(fastest, { input: undefined, orders: 20, crashes: 5, check: allowed }))
-      .toEqual({ failures: [] });
+      .toEqual(CLEAN);
+  });
+  test("compares results that hold ids and times, drawn before or after tasks", async () => {
+    const dated = workflow("test-dated", async (late: boolean) => {
+      const early = [randomUUID(), new Date(), Math.random()];
+      let last = 0;
+      await Promise.all([first, second].map(async (one) => { last = await one() }));
+      return { last, early, ...late && { id: randomUUID(), at: new Date(), run: context().run.id } };
+    });
+    for (const late of [false, true]) {
+      const { failures, compared, varying } = await explore(dated, { input: late, orders: 20, crashes: 20 });
+      expect(failures.map(({ outcome }) => /last["']?: ?(\d+)/.exec(outcome)?.[1]), `late: ${late}`).toEqual(["10"]);
+      expect(compared).toBe(true);
+      expect([...varying].sort()).toEqual(late ? ["result.id", "result.run"] : []);
+    }
+    const right = workflow("test-drawn", async () => {
+      const early = randomUUID();
+      await Promise.all([first(), second()]);
+      return { early, late: randomUUID(), at: new Date(), children: [await child(1), await child(2)] };
+    });
+    const child = workflow("test-drawing", async (n: number) => [n, randomUUID()]);
+    expect(await explore(right, { input: undefined, orders: 20, crashes: 20 }))
+      .toEqual({ failures: [], compared: true, varying: ["result.late"] });
+  });
+  test("says what varies although nothing disturbs it, and compares the rest", async () => {
+    let calls = 0;
+    const drawn = task("test-outside", async () => ++calls);
+    const counting = workflow("test-counting", async () => drawn());
+    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    try {
+      expect(await explore(counting, { input: undefined, orders: 5, crashes: 5 }))
+        .toEqual({ failures: [], compared: false, varying: ["result"] });
+      expect(said.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/^explore 'test-counting': .*\n$/)]);
+    } finally { said.mockRestore() }
+    const partly = workflow("test-partly", async () => {
+      let last = 0;
+      await Promise.all([first, second].map(async (one) => { last = await one() }));
+      return [await drawn(), last];
+    });
+    const { failures, compared, varying } = await explore(partly, { input: undefined, orders: 20, crashes: 0 });
+    expect([failures.length, compared, varying]).toEqual([1, true, ["result.0"]]);
   });
   test("finds what only a crash brings about, and says where it was", async () => {
     const known = new Set<string>(); // of the process, not of the run
@@ -315,7 +357,7 @@ describe("explore", () => {
     t = await testEngine();
     const { calls } = t.mock(charge, (cents) => `paid ${cents}`);
     const pay = workflow("test-pay", async (cents: number) => charge(cents));
-    expect(await explore(pay, { input: 5, orders: 3, crashes: 3 })).toEqual({ failures: [] });
+    expect(await explore(pay, { input: 5, orders: 3, crashes: 3 })).toEqual(CLEAN);
     expect(calls.length).toBeGreaterThanOrEqual(2);
     await expect(explore(pay, { input: 5, orders: -1 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });

@@ -46,7 +46,8 @@ export function birth(request: BirthRequest, ids: Ids): Birth {
   const worker = slot === undefined ? request.worker : undefined; // whose turn it is, the store says
   const name = request.name ?? runName(ids.random);
   const started: Draft = {
-    type: "RunStarted", at, workflow: workflow.name, name, seed: ids.uuid(), engineFlags: ENGINE_FLAGS,
+    type: "RunStarted", at, workflow: workflow.name, name, seed: ids.seed?.(request) ?? ids.uuid(),
+    engineFlags: ENGINE_FLAGS,
     ...(request.input && { input: request.input }), ...(tags.length > 0 && { tags }),
     ...(workflow.signals && { signals: workflow.signals }), ...(workflow.version && { version: workflow.version }),
     ...(workflow.codeVersion && { codeVersion: workflow.codeVersion }), ...(workflow.file && { file: workflow.file }),

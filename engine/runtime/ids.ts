@@ -2,10 +2,18 @@
 import { randomFillSync, randomUUID as nodeUUID } from "node:crypto";
 import { monotonicFactory } from "ulid";
 
+/** A run that is about to begin, as far as its seed may depend on it. */
+export interface SeededRun {
+  readonly runId: string;
+  readonly parent?: { readonly id: string; readonly key: string } | undefined;
+  readonly chain?: { readonly first: string; readonly link: number } | undefined;
+}
 export interface Ids {
   /** A ULID: sorts by time of making. */
   run(now: number): string;
   uuid(): string;
+  /** What a new run's random numbers are drawn from; absent: a uuid. */
+  seed?(run: SeededRun): string;
   /** In [0, 1). */
   random(): number;
 }

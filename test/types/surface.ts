@@ -11,7 +11,7 @@ import {
   type TaskFuture, type TaskOptions, type TaskState, type TerminalState, type TransactionOptions, type UpdateDef,
   type VisualizeOptions, type Workflow, type WorkflowContext, type WorkflowOptions, type QueryDef, type SignalDef,
 } from "reprise";
-import { explore, replay, testEngine, type ExploreOptions, type Failure, type TestEngine,
+import { explore, replay, testEngine, type Explored, type ExploreOptions, type Failure, type TestEngine,
   type TestEngineOptions } from "reprise/testing";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
@@ -291,7 +291,10 @@ export async function tests(): Promise<void> {
   await replay(await run.export());
   const wide: ExploreOptions<{ sku: string }, { left: number }> = { input: { sku: "lamp" }, orders: 20, crashes: 5,
     seed: 7, check: ({ left }) => { if (left < 0) throw new Error("oversold") } };
-  const { failures } = await explore(buy, wide);
+  const explored = await explore(buy, wide), { failures } = explored;
+  is<typeof explored, Explored>(true);
+  is<Explored, { readonly failures: readonly Failure[]; readonly compared: boolean;
+    readonly varying: readonly string[] }>(true);
   is<typeof failures, readonly Failure[]>(true);
   is<Failure, { readonly seed: number; readonly history: string; readonly outcome: string;
     readonly crashedAt: number | undefined }>(true);
