@@ -63,6 +63,10 @@ describe("a run that has ended", () => {
       who: "ada", why: "retry", seqs: plan?.seqs });
     expect(refusal(await ask(`/runs/${made}/retry`, {}))).toEqual([409, "NOTHING_TO_RETRY",
       `run ${made} has completed`]);
+    for (const body of [{}, { dryRun: true }]) {
+      expect(refusal(await ask(`/runs/${run.id}/retry`, body))).toEqual([409, "NOTHING_TO_RETRY",
+        `run ${run.id} has been tried again: its newest try is ${made}, which is completed`]);
+    }
   });
 
   test("is forked with another result, and says before what is replaced", async () => {
