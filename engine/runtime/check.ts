@@ -208,6 +208,14 @@ function versionOf(side: Side | undefined, events: readonly Event[]): string {
   return side === undefined ? "" : versionAt(events, made?.seq ?? side.by);
 }
 
+/** The line of history's side of a difference in the code that ran, where that was kept. Never rejects. */
+export async function lineThatRan(store: Pick<Store, "getSources">, side: Side | undefined, events: readonly Event[]):
+  Promise<string | undefined> {
+  const version = events.length === 0 ? "" : versionOf(side, events);
+  const files = version === "" ? undefined : await store.getSources(version).catch(() => undefined);
+  return side && lineIn(withCode(side, (file) => files?.[file]).code);
+}
+
 function withCode(side: Side, textOf: (file: string) => string | undefined): DifferenceSide {
   const { file = "", line = 0 } = siteParts(side.site ?? "") ?? {}, lines = textOf(file)?.split("\n");
   if (lines === undefined || line < 1 || line > lines.length) return side;

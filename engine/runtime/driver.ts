@@ -13,6 +13,7 @@ import type { LogLevel } from "../replay/identity.ts";
 import { afterTurns } from "../replay/turns.ts";
 import type { RunState, StoreError } from "../store/port.ts";
 import { slotOf } from "./birth.ts";
+import { lineThatRan } from "./check.ts";
 import type { Clock } from "./clock.ts";
 import type { Appender, Outgoing } from "./committer.ts";
 import type { Departure, DriverHost } from "./host.ts";
@@ -120,9 +121,7 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.add({ type: "RunFailed", at: this.now(), key: "run:end", by: this.#execution.at, error: toErrorRecord(error) },
       { state: "failed", release: true });
   }
-  park(error: RepriseError): void {
-    this.add(...parkedAt(this.now(), error));
-  }
+  park(error: RepriseError): void { this.add(...parkedAt(this.now(), error)) }
   *timers(): Iterable<Pick<OpenTimer, "key" | "dueAt">> {
     yield* dueOf(this.#execution.open.values());
     if (this.#deadline < Infinity) yield { key: DEADLINE, dueAt: this.#deadline };
@@ -350,7 +349,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     this.#outbox.clear();
     this.#closing = false;
     this.#tasks.abortAll(new Cancelled("the run was parked"));
-    this.add(...divergedAt(this.#host.now(), this.run.name, found, this.#codeVersion));
+    void lineThatRan(this.#host.store, found.recorded, this.#events).then((line) => { if (this.#departure === undefined)
+      this.add(...divergedAt(this.#host.now(), this.run.name, found, this.#codeVersion, line)) });
   }
 
   /** Quiet, not ended, and nothing open: whatever the code awaits is outside the engine. */

@@ -14,10 +14,11 @@ export function parkedAt(at: number, { code, message, hint }: Pick<RepriseError,
     { state: "parked", parked: code, release: true, ...(notVersion !== undefined && { excludeVersion: notVersion }) }];
 }
 
-/** History and code disagree; other code may still take it. */
-export function divergedAt(at: number, name: string, found: Divergence, codeVersion: string): Parking {
+/** History and code disagree; other code may still take it. @param line the line of history's side, as it ran */
+export function divergedAt(at: number, name: string, found: Divergence, codeVersion: string, line?: string): Parking {
+  const text = describeDivergence(found, (site, side) => side === "recorded" ? line : siteLine(site));
   return parkedAt(at, { code: "REPLAY_DIVERGED", hint: DIVERGENCE_HINT,
-    message: `run '${name}' no longer matches its code.\n${describeDivergence(found, siteLine)}` }, codeVersion);
+    message: `run '${name}' no longer matches its code.\n${text}` }, codeVersion);
 }
 
 /** It began with other code and wants no other. */

@@ -106,7 +106,7 @@ function addInspect(runs: Command): void {
         if (style.json) { outJson({ run: row, state: fold.view }); return }
         out(`${bold(row.name)}  ${stateOf(row)}  ${dim(row.runId)}`);
         out(`workflow ${row.workflow}${row.file === null ? "" : ` (${row.file})`}   created ${when(row.createdAt)}` +
-          (row.endedAt === null ? "" : `   took ${formatMs(row.endedAt - row.createdAt)}`));
+          (row.endedAt === null ? "" : `   took ${formatMs((events.at(-1)?.at ?? 0) - (events[0]?.at ?? 0))}`));
         if (row.owner !== null && !hasEnded(row)) out(`owner ${row.owner}${row.ownerAlive ? "" : " (not alive)"}`);
         out(`\n${timeline(events, row.runId)}`);
         if (says !== "") out(`\nEvent ${seq} of ${events.length}: ${says}`);
