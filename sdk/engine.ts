@@ -1,13 +1,12 @@
 /** `openEngine()`: for programs that embed. */
-import { currentFrame, encodeRecorded, openRunEngine, RepriseError, toMs, type Duration, type RunEngine,
-  type RunState } from "../engine/index.ts";
+import { encodeRecorded, openRunEngine, toMs, type Duration, type RunEngine, type RunState } from "../engine/index.ts";
 import { databaseSetting } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
 import { runHandle, type RunHandle } from "./handle.ts";
-import { isLoading, workflowNames, workflowSpec } from "./registry.ts";
+import { workflowNames, workflowSpec } from "./registry.ts";
 import { keepingSources } from "./sources.ts";
-import { noteCall } from "./start.ts";
+import { noteCall, refuseWhileLoading } from "./start.ts";
 import { asksForViewer, serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
 
@@ -44,9 +43,7 @@ export interface Engine extends AsyncDisposable {
 /** Opens an engine; unfinished runs are recovered in the background. @throws STORE_LOCKED, STORE_UNAVAILABLE,
  *  SCHEMA_NEWER; RUN_WHILE_LOADING where the file is only loaded for its definitions, by a thread or `reprise check` */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
-  if (isLoading() && currentFrame() === undefined) throw new RepriseError("RUN_WHILE_LOADING",
-    "an engine was opened while its file is only being loaded for its definitions",
-    "Guard what the program does: if (isMain(import.meta)) { const engine = await openEngine(...); ... }");
+  refuseWhileLoading("an engine was opened");
   const work = options.work ?? true;
   noteCall();
   const database = options.database ?? databaseSetting().value;

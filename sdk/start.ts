@@ -51,15 +51,15 @@ export interface Started {
 
 /** Before anything else of the call is looked at: what it was given comes from a program that does not run now.
  *  @throws RUN_WHILE_LOADING */
-export function refuseWhileLoading(name: string): void {
+export function refuseWhileLoading(done: string): void {
   if (isLoading() && currentFrame() === undefined) throw new RepriseError("RUN_WHILE_LOADING",
-    `workflow '${name}' was called while its file is only being loaded for its definitions`,
+    `${done} while its file is only being loaded for its definitions`,
     "Guard the call: if (isMain(import.meta)) await ...");
 }
 
 async function startHere(name: string, input: unknown, fields: StartFields):
   Promise<{ readonly engine: RunEngine; readonly runId: string; readonly name: string }> {
-  refuseWhileLoading(name);
+  refuseWhileLoading(`workflow '${name}' was called`);
   noteCall();
   const workflow = workflowSpec(name);
   if (workflow === undefined) throw new Error(`corrupt registry: '${name}' is not defined`);

@@ -237,7 +237,7 @@ export function definitionOf(value: object): AnyWorkflow {
 /** Input checked and options resolved: all that can be refused is refused before anything starts. */
 export async function prepared({ spec, options }: AnyWorkflow, input: unknown, start: StartOptions):
   Promise<{ readonly value: unknown; readonly fields: StartFields }> {
-  refuseWhileLoading(spec.name);
+  refuseWhileLoading(`workflow '${spec.name}' was called`);
   checkStanding(spec);
   const frame = currentFrame();
   if (frame?.in === "workflow") throw new RepriseError("NOT_IN_TASK",
