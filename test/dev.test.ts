@@ -13,7 +13,7 @@ import { factor } from "./factor.ts";
 const step = task("step", async (n: number) => n * factor);
 const slow = workflow("slow", async () => {
   const a = await step(1);
-  await sleep("4s");
+  await sleep("9s");
   return a + await step(2);
 });
 console.log("result", await slow());
@@ -51,7 +51,7 @@ describe("reprise dev", () => {
 
   test("tells a failed run's code, file:line and link; a file that does not compile; and runs what was mended",
     async () => {
-      const broken = WAITING.replace('await sleep("4s");', 'if (a > 1) throw new RangeError("too much");');
+      const broken = WAITING.replace('await sleep("9s");', 'if (a > 1) throw new RangeError("too much");');
       const folder = project("broken", { "a.ts": broken, "factor.ts": FACTOR });
       const { program, url } = await dev(folder, "a.ts");
       const [, link = ""] = await program.until(/ {2}(http:\/\/127\.0\.0\.1:\d+\/runs\/\w+\?e=\d+)\n/);
@@ -77,7 +77,7 @@ describe("reprise dev", () => {
       const folder = project("parked", { "a.ts": WAITING, "factor.ts": FACTOR });
       const { program, url } = await dev(folder, "a.ts");
       await program.until(/Finished in state Completed/);
-      save(folder, "a.ts", WAITING.replace('await sleep("4s");', 'await step(99);\n  await sleep("4s");'));
+      save(folder, "a.ts", WAITING.replace('await sleep("9s");', 'await step(99);\n  await sleep("4s");'));
       await program.until(/error REPLAY_DIVERGED/);
       expect(program.said()).toMatch(/- history : TimerStarted timer:sleep#0/);
       save(folder, "a.ts", WAITING);
