@@ -46,11 +46,11 @@ export type { ForkEdits, ForkPlan } from "./runtime/fork.ts";
 export { Operator, undeclared } from "./runtime/operator.ts";
 export { dryRun } from "./runtime/dry-run.ts";
 export { rehearse, type Rehearsal } from "./runtime/rehearse.ts";
-export { CodeCheck, CodeComparer, groupDifferences, isPinned, loadFailure, OPEN_STATES, type CodeLines,
+export { CodeCheck, CodeComparer, groupDifferences, loadFailure, OPEN_STATES, type CodeLines,
   type Comparison, type Difference, type DifferenceGroup, type DifferenceSide, type Standing,
   type Verdict } from "./runtime/check.ts";
 export { guardRejections } from "./runtime/rejections.ts";
-export { realClock, type Clock } from "./runtime/clock.ts";
+export { realClock, stayAlive, type Clock } from "./runtime/clock.ts";
 export { realIds, type Ids } from "./runtime/ids.ts";
 export type { Observer } from "./runtime/worker.ts";
 export { describeHolder, holderOf, type Holder } from "./directory.ts";

@@ -1,5 +1,5 @@
 /** The engine that calls outside any run use: the first one a program opened, or one that opens itself for a script. */
-import { openRunEngine, RepriseError, type RunEngine } from "../engine/index.ts";
+import { openRunEngine, realClock, RepriseError, stayAlive, type RunEngine } from "../engine/index.ts";
 import { databaseSetting, withoutPassword } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { proving } from "./proof.ts";
@@ -108,7 +108,7 @@ export function endAsBySignal(codeOf: CodeOf): boolean {
 
 function endScript(engine: RunEngine, codeOf: CodeOf): void {
   ending = true;
-  setInterval(() => undefined, 1000); // the process lives until the engine is closed
+  stayAlive(realClock); // until the engine is closed
   const { unfinished } = engine;
   void closeDefault(engine).catch(report).then(() => {
     if (unfinished > 0) process.stderr.write(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: ` +

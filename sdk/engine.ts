@@ -1,5 +1,6 @@
 /** `openEngine()`: for programs that embed. */
-import { encodeRecorded, openRunEngine, toMs, type Duration, type RunEngine, type RunState } from "../engine/index.ts";
+import { encodeRecorded, openRunEngine, realClock, stayAlive, toMs, type Duration, type RunEngine,
+  type RunState } from "../engine/index.ts";
 import { databaseSetting } from "./config.ts";
 import { consoleObserver } from "./console.ts";
 import { offerDefault, withdrawDefault } from "./default-engine.ts";
@@ -9,9 +10,6 @@ import { keepingSources } from "./sources.ts";
 import { noteCall, refuseWhileLoading } from "./start.ts";
 import { asksForViewer, serveIfAsked, type ProgramViewer, type ServedViewer } from "./viewer.ts";
 import { definitionOf, prepared, type Inputs, type StartOptions, type Workflow } from "./workflow.ts";
-
-/** Longer than any process; a timer takes no more. */
-const FOREVER_MS = 2 ** 31 - 1;
 
 type StartArgs<A extends Inputs> = A extends readonly [] ? [input?: undefined, options?: StartOptions]
   : [...A, options?: StartOptions];
@@ -108,7 +106,7 @@ async function* listed(engine: RunEngine, filter: { state?: RunState; workflow?:
 
 /** Keeps the process alive until what it returns is called. First signal: drain, exit 0. Second: exit at once. */
 function liveUntilSignal(close: () => Promise<void>): () => void {
-  const alive = setInterval(() => undefined, FOREVER_MS);
+  const letGo = stayAlive(realClock);
   let asked = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
@@ -117,5 +115,5 @@ function liveUntilSignal(close: () => Promise<void>): () => void {
       void close().then(() => process.exit(signal === "SIGINT" ? 130 : 0));
     });
   }
-  return () => { clearInterval(alive) };
+  return letGo;
 }

@@ -69,6 +69,8 @@ export interface Comparison {
   readonly difference: Difference | undefined;
   /** The first differences that a worker would note and go on with. */
   readonly notes: readonly Difference[];
+  /** A worker with this code would not take it: it waits for the version that it began with. */
+  readonly pinned: boolean;
 }
 
 type Files = { readonly [path: string]: string } | undefined;
@@ -98,7 +100,8 @@ export class CodeComparer {
     const rehearsal = await rehearse(run.runId, code, events, { partial, asWorker });
     for (const found of rehearsal.notes.slice(0, MOST_NOTES)) notes.push(await this.#difference(found, code, events));
     const { divergence } = rehearsal;
-    return { rehearsal, notes, difference: divergence && await this.#difference(divergence, code, events) };
+    return { rehearsal, notes, pinned: isPinned(run, code, startOf(events).codeVersion ?? ""),
+      difference: divergence && await this.#difference(divergence, code, events) };
   }
 
   async #difference(found: Divergence, code: WorkflowSpec, events: readonly Event[]): Promise<Difference> {
@@ -170,7 +173,7 @@ export class CodeCheck {
 }
 
 /** Does a run wait for a worker with the code version that it began with, though other code is here? */
-export function isPinned({ state }: Pick<RunRow, "state">, code: WorkflowSpec, began: string): boolean {
+function isPinned({ state }: Pick<RunRow, "state">, code: WorkflowSpec, began: string): boolean {
   return code.evolve === "pin" && began !== "" && began !== code.codeVersion && !TERMINAL_STATES.includes(state);
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { openRunEngine, RepriseError, TERMINAL_STATES, type RunEngine, type RunRow,
+import { openRunEngine, realClock, RepriseError, stayAlive, TERMINAL_STATES, type RunEngine, type RunRow,
   type WorkflowSpec } from "../../engine/index.ts";
 import { databaseSetting, packageRoot } from "../config.ts";
 import { consoleObserver } from "../console.ts";
@@ -36,7 +36,7 @@ export async function withEngine<T>(claims: "all" | "own" | "none",
   }
 }
 async function giveBack(engine: RunEngine, ending: Ending): Promise<void> {
-  setInterval(() => undefined, 1000); // the process lives until the engine is closed
+  stayAlive(realClock); // until the engine is closed
   const { unfinished } = engine;
   try { await engine.close(30_000) } catch (error) { sayError(error) }
   if (unfinished > 0) say(`${unfinished} unfinished ${unfinished === 1 ? "run" : "runs"}: npx reprise resume`);

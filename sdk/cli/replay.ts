@@ -1,8 +1,8 @@
 /** `reprise replay <run|file>` and `reprise check`: does the code on disk still match what was recorded? */
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { CodeCheck, CodeComparer, isPinned, RepriseError, TERMINAL_STATES, type Comparison, type Event,
-  type WorkflowSpec } from "../../engine/index.ts";
+import { CodeCheck, CodeComparer, RepriseError, TERMINAL_STATES, type Comparison, type RunRow } from
+  "../../engine/index.ts";
 import { check, type CheckOptions } from "./check.ts";
 import { codeFor, secretless } from "./code-for.ts";
 import { asksDebugger, debugOptions, debugRun, type DebugOptions } from "./locals.ts";
@@ -28,7 +28,7 @@ type ReplayOptions = DebugOptions & { check?: boolean };
 
 /** A run beside the code on disk. */
 interface Replayed extends Comparison {
-  readonly runId: string; readonly name: string; readonly ended: boolean; readonly pinned: boolean;
+  readonly runId: string; readonly name: string; readonly ended: boolean;
 }
 
 async function replay(wanted: string, files: readonly string[], options: ReplayOptions): Promise<void> {
@@ -58,7 +58,7 @@ async function fromStore(wanted: string, files: readonly string[]): Promise<Repl
   return withEngine("none", async (engine) => {
     const row = await findRun(engine, wanted), code = await codeFor(row, files);
     const found = await new CodeCheck(engine.store, { codeOf: () => code, clean: secretless }).compared(row, code);
-    return { ...found, ...standingOf(row, code, row.codeVersion) };
+    return { ...found, ...knownOf(row) };
   });
 }
 
@@ -66,13 +66,8 @@ async function fromFile(path: string, files: readonly string[]): Promise<Replaye
   const { run, events } = recordingAt(path), code = await codeFor(run, files);
   const comparer = new CodeComparer(() => Promise.resolve(undefined), { clean: secretless });
   const found = await comparer.compare(run, code, { events, partial: false });
-  return { ...found, ...standingOf(run, code, versionOf(events[0])) };
+  return { ...found, ...knownOf(run) };
 }
-function versionOf(first: Event | undefined): string {
-  return (first?.type === "RunStarted" ? first.codeVersion : undefined) ?? "";
-}
-function standingOf(run: Parameters<typeof isPinned>[0] & { readonly runId: string; readonly name: string },
-  code: WorkflowSpec, began: string): Pick<Replayed, "runId" | "name" | "ended" | "pinned"> {
-  return { runId: run.runId, name: run.name, ended: TERMINAL_STATES.includes(run.state),
-    pinned: isPinned(run, code, began) };
+function knownOf({ runId, name, state }: RunRow): Pick<Replayed, "runId" | "name" | "ended"> {
+  return { runId, name, ended: TERMINAL_STATES.includes(state) };
 }

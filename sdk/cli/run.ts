@@ -2,7 +2,7 @@
  *  line. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { RepriseError } from "../../engine/index.ts";
+import { realClock, RepriseError, stayAlive } from "../../engine/index.ts";
 import { viewerSetting } from "../config.ts";
 import { closeDefault, defaultEngine } from "../default-engine.ts";
 import { definedWorkflows } from "../registry.ts";
@@ -39,7 +39,7 @@ async function runAndView(target: string, options: RunOptions): Promise<void> {
   }
   if (callsMade() === 0 || viewerOf((await defaultEngine()).engine) === undefined) return;
   say("The viewer stays until Ctrl-C.");
-  setInterval(() => undefined, 60_000); // what a signal does has been said when the engine was opened
+  stayAlive(realClock); // what a signal does has been said when the engine was opened
 }
 
 async function run(target: string, options: RunOptions): Promise<void> {
