@@ -1,6 +1,7 @@
 /** The events of an append to the text of its row, and back. 100,000 are read in 0.13 s, 0.09 of it JSON.parse. */
 import { RepriseError } from "../core/errors.ts";
 import type { Draft, Event, EventType } from "../core/events.ts";
+import { saidBy } from "../core/thrown.ts";
 
 /**
  * JSON array text of the events, in order. Their seq is left out: the row's first seq and the place give it. Values
@@ -22,7 +23,7 @@ export function decodeEvents(firstSeq: number, text: string): Event[] {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    throw corrupt(firstSeq, `the row is not JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw corrupt(firstSeq, `the row is not JSON (${saidBy(error)})`);
   }
   if (!Array.isArray(parsed)) throw corrupt(firstSeq, "the row is not a list of events");
   const events: readonly unknown[] = parsed;

@@ -7,6 +7,7 @@
  */
 import { RepriseError } from "../core/errors.ts";
 import type { Json, Payload } from "../core/events.ts";
+import { saidBy } from "../core/thrown.ts";
 import { copyPlain, MAX_DEPTH, NOT_PLAIN } from "./plain.ts";
 import { fromRich, toRich, type RichText } from "./rich.ts";
 import { isSame } from "./same.ts";
@@ -73,7 +74,7 @@ export function decodeValue(payload: Payload | undefined): unknown {
   try {
     return decodePair(pair);
   } catch (error) {
-    throw corrupt(error instanceof Error ? error.message : String(error), error);
+    throw corrupt(saidBy(error), error);
   }
 }
 

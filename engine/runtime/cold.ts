@@ -1,6 +1,7 @@
 /** Ends or parks a run without its code: one that has not begun, is set aside, or cannot be read. */
 import { RepriseError } from "../core/errors.ts";
 import type { Draft } from "../core/events.ts";
+import { saidBy } from "../core/thrown.ts";
 import { encodeEvents } from "../codec/rows.ts";
 import type { Claimed, Mail, RunRow, Store } from "../store/port.ts";
 import type { Ids } from "./ids.ts";
@@ -42,7 +43,7 @@ async function endClaimed(worker: Ender, { runId, epoch, head }: Claimed, { n, p
 /** A history that cannot be read parks its run and blocks nobody. */
 export async function parkUnreadable(worker: Ender, { runId, epoch, head }: Claimed, error: unknown): Promise<void> {
   const code = error instanceof RepriseError ? error.code : "HISTORY_CORRUPT";
-  const message = error instanceof Error ? error.message : String(error);
+  const message = saidBy(error);
   const events = JSON.stringify([{ type: "RunParked", at: worker.now(), code, message }]);
   await worker.patience.insist(() => worker.store.append([{ runId, firstSeq: head + 1, count: 1, epoch, events,
     appendId: worker.ids.uuid(), previousSeq: head }], [{ runId, state: "parked", parked: code, release: true }], []));

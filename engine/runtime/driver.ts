@@ -5,6 +5,7 @@
 import { Cancelled, RepriseError } from "../core/errors.ts";
 import { isDelivery, isTerminal, type Delivery, type Draft, type Event, type Terminal } from "../core/events.ts";
 import { Identity, type RunInfo, type WorkflowSpec } from "../core/policy.ts";
+import { saidBy } from "../core/thrown.ts";
 import { toErrorRecord } from "../codec/error-record.ts";
 import { describeDivergence, type Divergence } from "../replay/divergence.ts";
 import type { DecisionDraft, ExecutionHost, OpenTimer, TurnResult } from "../replay/calls.ts";
@@ -140,9 +141,8 @@ export class Driver implements Appender, ExecutionHost, TimerHost, Owner, Addres
     return this.#late || this.#execution.abort.aborted ? Infinity : this.#origin.deadlineAt ?? Infinity;
   }
   floating(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
     this.#host.log(this.run, { seq: this.#outbox.head, level: "warn", data: undefined,
-      text: `A promise was rejected and nobody handled it: ${message}` });
+      text: `A promise was rejected and nobody handled it: ${saidBy(error)}` });
   }
 
   /** Replays the history, then goes on live. */

@@ -1,4 +1,5 @@
 /** Rides out a database that is away: full-jitter waits of 50 ms to 5 s, one report per outage. */
+import { saidBy } from "../core/thrown.ts";
 import { StoreError } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 
@@ -68,6 +69,6 @@ export class Patience {
 /** Whatever was thrown, as the store's: what it meant to be is in its cause. */
 export function asStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  return new StoreError("STORE_UNAVAILABLE", error instanceof Error ? error.message : String(error), "unknown",
+  return new StoreError("STORE_UNAVAILABLE", saidBy(error), "unknown",
     undefined, error);
 }

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { TimedOut } from "../core/errors.ts";
 import type { OpenTransaction } from "../core/transaction.ts";
+import { saidBy } from "../core/thrown.ts";
 import { completing, COMPLETIONS, type Session } from "./completions.ts";
 import { directoryId, lockDirectory, type Lock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
@@ -52,7 +53,7 @@ function prepareDirectory(path: string): void {
     const ours = code === "ENOSPC" ? "DISK_FULL" : /EACCES|EPERM|EROFS/.test(code) ? "STORE_READ_ONLY"
       : "STORE_OPEN_FAILED";
     throw new StoreError(ours,
-      `the directory ${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`, "none");
+      `the directory ${path} cannot be used: ${saidBy(error)}`, "none");
   }
 }
 

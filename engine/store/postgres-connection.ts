@@ -1,6 +1,7 @@
 /** A connection of the driver, and what its failures mean: shared by the pools and by transactions of their own. */
 import { once } from "node:events";
 import net from "node:net";
+import { saidBy } from "../core/thrown.ts";
 import { StoreError } from "./port.ts";
 
 /** How long a call may take before its outcome is unknown. */
@@ -41,7 +42,7 @@ const NOT_COMMITTED = /^(40P01|40001|55P03|57014|22|23|42|0A|25|54|53)/;
 /** What the driver said, as ours. */
 export function fromDriver(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = saidBy(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "53100") return new StoreError("DISK_FULL", `the database's disk is full: ${message}`, "none", code,
     error);

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import postgres from "postgres";
 import type { Transaction, TransactionRequest } from "../core/transaction.ts";
+import { saidBy } from "../core/thrown.ts";
 import { completing, COMPLETIONS, lost, onTable, type Session } from "./completions.ts";
 import { StoreError } from "./port.ts";
 import { DEADLINE_MS, unrefSocket, UNTYPED, within } from "./postgres-connection.ts";
@@ -167,7 +168,7 @@ class Connection {
     try { return await (limitMs === undefined ? asked : within(limitMs, asked)) } catch (error) {
       if (isAnswer(error)) throw error;
       this.broken = true;
-      throw lost(`the database cannot be reached: ${said(error)}`, "unknown", error);
+      throw lost(`the database cannot be reached: ${saidBy(error)}`, "unknown", error);
     } finally { this.busy-- }
   }
 
@@ -214,8 +215,8 @@ class OwnSession implements Session {
     const asked = ours ? this.#connection.ask(text, values) : this.#connection.query(text, values);
     try { return await asked } catch (error) {
       // The same answer for all that is asked afterwards, whatever the driver would make of it.
-      if (this.#connection.broken) this.ended ??= lost(`the transaction's connection was lost: ${said(error)}`, "none",
-        error);
+      if (this.#connection.broken) this.ended ??= lost(`the transaction's connection was lost: ${saidBy(error)}`,
+        "none", error);
       throw this.ended ?? error;
     }
   }
@@ -234,4 +235,3 @@ class OwnSession implements Session {
   }
 }
 
-function said(error: unknown): string { return error instanceof Error ? error.message : String(error) }

@@ -2,6 +2,7 @@
  * What the two halves of the remote store say to each other: frames of a length (4 bytes, big-endian) and JSON text.
  * JSON, because all of the port is plain data, two versions of Node read it alike, and no frame can name a class.
  */
+import { saidBy } from "../core/thrown.ts";
 import { schemaKey } from "./migrate.ts";
 import { StoreError, type Store } from "./port.ts";
 
@@ -81,7 +82,7 @@ export function checkHello(said: unknown, who: string): Hello {
 
 /** An error as it travels. */
 export function toFailure(error: unknown): Failure {
-  if (!(error instanceof StoreError)) return { message: error instanceof Error ? error.message : String(error) };
+  if (!(error instanceof StoreError)) return { message: saidBy(error) };
   const { message, code, outcome, sqlState } = error;
   return { message, code, outcome, ...(sqlState !== undefined && { sqlState }) };
 }

@@ -7,6 +7,7 @@ import { AsyncResource } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import net from "node:net";
 import { Worker as Thread } from "node:worker_threads";
+import { saidBy } from "../core/thrown.ts";
 import { StoreError, type LeaseGuard, type Store } from "./port.ts";
 import type { RemoteLeaseData } from "./remote-lease-thread.ts";
 import { isOurs } from "./remote-socket.ts";
@@ -235,7 +236,7 @@ class Link {
 
   #hear(chunk: Buffer): void {
     try { for (const message of this.#reader.read(chunk)) this.#take(message) } catch (error) {
-      this.#lose(error instanceof Error ? error.message : String(error));
+      this.#lose(saidBy(error));
       return;
     }
     if (this.#lost === undefined && this.#greeted === undefined) this.#settle();

@@ -1,7 +1,7 @@
 /** `reprise version`, `config view`, `doctor`: what is installed, what is configured, what is wrong. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { describeHolder, holderOf } from "../../engine/index.ts";
+import { describeHolder, holderOf, saidBy } from "../../engine/index.ts";
 import { databaseSetting, logLevelSetting, packageRoot, poolSetting, proofSetting, viewerSetting, withoutPassword }
   from "../config.ts";
 import { withEngine } from "./open.ts";
@@ -71,7 +71,7 @@ async function doctor(style: Style): Promise<void> {
     findings.push({ what: "database", ok: true, detail: seen });
   } catch (error) {
     failure = error;
-    findings.push({ what: "database", ok: false, detail: error instanceof Error ? error.message : String(error) });
+    findings.push({ what: "database", ok: false, detail: saidBy(error) });
   }
   if (style.json) outJson(findings);
   else out(findings.map(({ what, ok, detail }) => `${ok ? "ok " : "BAD"} ${what.padEnd(9)} ${detail}`).join("\n"));

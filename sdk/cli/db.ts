@@ -1,7 +1,7 @@
 /** `reprise db migrate|status|verify|reset|size`. */
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { openFold, RepriseError, TERMINAL_STATES, type RunEngine, type RunRow } from "../../engine/index.ts";
+import { openFold, RepriseError, saidBy, TERMINAL_STATES, type RunEngine, type RunRow } from "../../engine/index.ts";
 import { databaseSetting, withoutPassword } from "../config.ts";
 import { withEngine } from "./open.ts";
 import { out, outJson, say, table, type Style } from "./output.ts";
@@ -72,7 +72,7 @@ async function differs(engine: RunEngine, row: RunRow): Promise<string | undefin
       || (over && row.state !== fold.view.state)) return `state is ${row.state}, history says ${fold.view.state}`;
     if (over && events.length !== row.asOf) return `events follow the end at ${row.asOf}`;
     return undefined;
-  } catch (error) { return error instanceof Error ? error.message : String(error) }
+  } catch (error) { return saidBy(error) }
 }
 
 async function reset(yes: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 /** Waits for a debugger, then replays one run and stops where it was asked to; see inspect.ts. */
 import inspector from "node:inspector";
-import { rehearse, stopAtMoments } from "../../engine/index.ts";
+import { rehearse, saidBy, stopAtMoments } from "../../engine/index.ts";
 import { loadUserModules } from "../user-modules.ts";
 import { loadWorkflow } from "./load.ts";
 import { MomentIndex } from "./moments.ts";
@@ -24,7 +24,7 @@ process.on("disconnect", () => { process.exit() });
 if (!process.connected) process.exit();
 process.once("message", (asked: { readonly run: ReplayedRun; readonly at?: number }) => {
   inspected(asked).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${saidBy(error)}\n`);
     process.exit(1);
   });
 });
